@@ -1,0 +1,84 @@
+//! The command line: the tree of subcommands, and what their endings mean to a shell.
+//!
+//! One file a subcommand. Each takes its arguments and a [`Stop`], and returns a [`Failure`] if it did not do
+//! its work.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod compare;
+mod failure;
+mod growth;
+mod latency;
+mod memory;
+mod missing;
+mod output;
+mod plot;
+mod stop;
+
+pub use failure::Failure;
+pub use stop::Stop;
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 success, 1 failure, 2 wrong usage or a subcommand that this build lacks, 130 after Ctrl-C.
+Results go to standard output, progress and errors to standard error.";
+
+/// An exact limit order book, and the markets and agents around it.
+#[derive(Debug, Parser)]
+#[command(name = "lobgym", version, about, after_help = AFTER_HELP, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure the order book
+    #[command(subcommand)]
+    Bench(bench::Command),
+    /// Compare execution strategies over the same simulated sessions
+    Compare(compare::Arguments),
+    #[command(flatten)]
+    Missing(missing::Command),
+}
+
+/// Runs the command that `arguments` spell (the first is the program's name) and returns its exit code: 0, 1,
+/// 2 or 130.
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; clap prints each to its stream. If that stream is closed,
+            // nobody reads.
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    let result = match cli.command {
+        Command::Bench(command) => bench::run(command),
+        Command::Compare(arguments) => compare::run(&arguments),
+        Command::Missing(command) => Err(missing::run(&command)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("lobgym: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn command_tree_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

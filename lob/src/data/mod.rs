@@ -1,0 +1,17 @@
+//! Files that markets are made from.
+//!
+//! [`NpzFile`] reads and [`NpzWriter`] writes archives of NumPy arrays. Nothing in a file is ever executed, and no size
+//! that a file declares is believed before it has been checked.
+
+mod array;
+mod csv;
+mod error;
+mod header;
+mod npz;
+mod write;
+
+pub use array::{Array, Dim, Domain, RawArray};
+pub use csv::{CsvError, read_csv_column};
+pub use error::{NpzError, NpzProblem};
+pub use npz::{DEFAULT_MAX_BYTES, NpzFile};
+pub use write::NpzWriter;

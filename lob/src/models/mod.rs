@@ -1,0 +1,5 @@
+//! What trading costs.
+
+mod fee;
+
+pub use fee::{FeeConfig, FeeModel, FeeRate, Fill, Liquidity, OrderFees};

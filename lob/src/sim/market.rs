@@ -1,0 +1,321 @@
+//! The market: a book, the time, and a record of what everybody did.
+
+use crate::models::{Fill, Liquidity};
+use crate::{
+    Amendment, BookConfig, ConfigError, Event, EventDigest, Handle, NewOrder, OrderBook, OrderKind, Owner,
+    Price, Quantity, RejectReason, Side,
+};
+
+/// Owner of the opening book where nobody may cancel it.
+pub const INITIAL: Owner = Owner(0);
+/// Owner of the background flow's orders.
+pub const CROWD: Owner = Owner(1);
+/// Owner of the strategic trader's orders.
+pub const STRATEGIC: Owner = Owner(2);
+/// Owner of the first agent's orders; further agents follow.
+pub const FIRST_AGENT: Owner = Owner(3);
+
+/// Lots that orders asked for, by side of the order; everybody's, filled or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OrderTally {
+    /// Lots of market orders: buys, sells.
+    pub market: [u64; 2],
+    /// Lots of limit orders: buys, sells.
+    pub limit: [u64; 2],
+}
+
+/// A fill of an agent's order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AgentFill {
+    /// When, in seconds.
+    pub time: f64,
+    /// Whose order.
+    pub owner: Owner,
+    /// Which order.
+    pub handle: Handle,
+    /// Side, price, lots, passive or aggressive.
+    pub fill: Fill,
+    /// Best bid and best ask just before the request that caused the fill.
+    pub touch: [Option<Price>; 2],
+}
+
+/// A book with its traffic: the requests of flow, strategic trader and agents all go through it.
+#[derive(Clone, Debug)]
+pub struct Market {
+    book: OrderBook,
+    /// Time in seconds.
+    now: f64,
+    /// Events of the latest request.
+    events: Vec<Event>,
+    tally: OrderTally,
+    traded: u64,
+    requests: u64,
+    /// Requests of others than the crowd: the flow did not see what they changed.
+    foreign_requests: u64,
+    /// True if agents take part, whose fills are worth noting.
+    has_agents: bool,
+    touch: [Option<Price>; 2],
+    fills: Vec<AgentFill>,
+    /// Events about agents' orders that have not been reported yet, with their times.
+    agent_events: Vec<(f64, Event)>,
+    log: Option<Vec<(f64, Event)>>,
+    digest: Option<EventDigest>,
+}
+
+impl Market {
+    /// An empty market at time 0.
+    ///
+    /// # Errors
+    /// See [`OrderBook::new`].
+    pub fn new(config: BookConfig) -> Result<Self, ConfigError> {
+        Ok(Self {
+            book: OrderBook::new(config)?,
+            now: 0.0,
+            events: Vec::with_capacity(64),
+            tally: OrderTally::default(),
+            traded: 0,
+            requests: 0,
+            foreign_requests: 0,
+            has_agents: false,
+            touch: [None; 2],
+            fills: Vec::new(),
+            agent_events: Vec::new(),
+            log: None,
+            digest: None,
+        })
+    }
+
+    /// Empties the market and sets its clock to `now` (s). Keeps its memory, and whether it logs and digests.
+    pub fn clear(&mut self, now: f64) {
+        self.book.clear();
+        self.now = now;
+        self.events.clear();
+        self.tally = OrderTally::default();
+        (self.traded, self.requests, self.foreign_requests) = (0, 0, 0);
+        self.fills.clear();
+        self.agent_events.clear();
+        self.log.iter_mut().for_each(Vec::clear);
+        self.digest.iter_mut().for_each(|digest| *digest = EventDigest::new());
+    }
+
+    /// The book, for its views.
+    #[inline]
+    pub fn book(&self) -> &OrderBook {
+        &self.book
+    }
+
+    /// Time in seconds.
+    #[inline]
+    pub fn now(&self) -> f64 {
+        self.now
+    }
+
+    /// Moves the clock (s).
+    #[inline]
+    pub(crate) fn set_now(&mut self, now: f64) {
+        self.now = now;
+    }
+
+    /// Events of the latest request.
+    #[inline]
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// What orders have asked for since the last [`take_tally`](Self::take_tally).
+    pub fn tally(&self) -> OrderTally {
+        self.tally
+    }
+
+    /// Hands the tally out and starts a new one.
+    pub fn take_tally(&mut self) -> OrderTally {
+        std::mem::take(&mut self.tally)
+    }
+
+    /// Lots traded since the market was cleared.
+    #[inline]
+    pub fn traded(&self) -> u64 {
+        self.traded
+    }
+
+    /// Requests carried out since the market was cleared, the opening book's included.
+    #[inline]
+    pub fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// Requests of others than the crowd since the market was cleared.
+    #[inline]
+    pub fn foreign_requests(&self) -> u64 {
+        self.foreign_requests
+    }
+
+    /// Fills of agents that nobody has taken yet, oldest first.
+    pub fn fills(&self) -> &[AgentFill] {
+        &self.fills
+    }
+
+    /// Hands each fill of agents out once, oldest first.
+    pub fn drain_fills(&mut self) -> std::vec::Drain<'_, AgentFill> {
+        self.fills.drain(..)
+    }
+
+    /// Notes the fills of owners from [`FIRST_AGENT`] on, from now on.
+    pub fn watch_agents(&mut self, watch: bool) {
+        self.has_agents = watch;
+    }
+
+    /// Keeps every event with its time (s), or stops to.
+    pub fn keep_log(&mut self, keep: bool) {
+        self.log = keep.then(Vec::new);
+    }
+
+    /// The events kept since the market was cleared or the log was drained.
+    pub fn log(&self) -> &[(f64, Event)] {
+        self.log.as_deref().unwrap_or_default()
+    }
+
+    /// Hands the kept events out.
+    pub fn take_log(&mut self) -> Vec<(f64, Event)> {
+        self.log.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Keeps a digest of every event and its time, or stops to.
+    pub fn keep_digest(&mut self, keep: bool) {
+        self.digest = keep.then(EventDigest::new);
+    }
+
+    /// The digest of all events since the market was cleared, if it is kept.
+    pub fn events_digest(&self) -> Option<u64> {
+        self.digest.as_ref().map(EventDigest::finish)
+    }
+
+    /// Submits an order; see [`OrderBook::submit`].
+    ///
+    /// # Errors
+    /// See [`OrderBook::submit`].
+    #[inline]
+    pub fn submit(&mut self, order: NewOrder) -> Result<Handle, RejectReason> {
+        let tally = match order.kind {
+            OrderKind::Limit { .. } | OrderKind::StopLimit { .. } => &mut self.tally.limit,
+            OrderKind::Market | OrderKind::Stop { .. } => &mut self.tally.market,
+        };
+        tally[order.side.index()] = tally[order.side.index()].saturating_add(order.quantity.0);
+        self.request(order.owner, |book, events| book.submit(order, events))
+    }
+
+    /// Cancels an order of `owner`; see [`OrderBook::cancel`].
+    ///
+    /// # Errors
+    /// See [`OrderBook::cancel`].
+    pub fn cancel(&mut self, owner: Owner, handle: Handle) -> Result<Quantity, RejectReason> {
+        self.request(owner, |book, events| book.cancel(handle, events))
+    }
+
+    /// Cancels lots of `owner` at a price, newest first; see [`OrderBook::cancel_quantity`].
+    ///
+    /// # Errors
+    /// See [`OrderBook::cancel_quantity`].
+    #[inline]
+    pub fn cancel_quantity(
+        &mut self,
+        owner: Owner,
+        side: Side,
+        price: Price,
+        quantity: Quantity,
+    ) -> Result<Quantity, RejectReason> {
+        self.request(owner, |book, events| book.cancel_quantity(owner, side, price, quantity, events))
+    }
+
+    /// Cancels all orders of `owner`; see [`OrderBook::mass_cancel`].
+    pub fn mass_cancel(&mut self, owner: Owner, side: Option<Side>) -> usize {
+        self.request(owner, |book, events| book.mass_cancel(owner, side, events))
+    }
+
+    /// Changes an order of `owner`; see [`OrderBook::amend`].
+    ///
+    /// # Errors
+    /// See [`OrderBook::amend`].
+    pub fn amend(&mut self, owner: Owner, handle: Handle, amendment: Amendment) -> Result<(), RejectReason> {
+        self.request(owner, |book, events| book.amend(handle, amendment, events))
+    }
+
+    #[inline]
+    fn request<R>(&mut self, owner: Owner, request: impl FnOnce(&mut OrderBook, &mut Vec<Event>) -> R) -> R {
+        if self.has_agents {
+            self.touch = [self.book.best_bid(), self.book.best_ask()];
+        }
+        self.events.clear();
+        self.requests += 1;
+        self.foreign_requests += u64::from(owner != CROWD);
+        let result = request(&mut self.book, &mut self.events);
+        for event in &self.events {
+            if let Event::Trade { quantity, .. } = event {
+                self.traded = self.traded.saturating_add(quantity.0);
+            }
+        }
+        if self.has_agents {
+            self.note_agents();
+        }
+        if self.log.is_some() || self.digest.is_some() {
+            self.note_events();
+        }
+        result
+    }
+
+    fn note_agents(&mut self) {
+        let (time, touch) = (self.now, self.touch);
+        for &event in &self.events {
+            let agents = match event {
+                Event::Trade {
+                    maker, taker, maker_owner, taker_owner, price, quantity, aggressor, ..
+                } => {
+                    let mut note = |owner, handle, side, liquidity| {
+                        let fill = Fill { side, price, quantity, liquidity };
+                        self.fills.push(AgentFill { time, owner, handle, fill, touch });
+                    };
+                    if maker_owner >= FIRST_AGENT {
+                        note(maker_owner, maker, aggressor.opposite(), Liquidity::Maker);
+                    }
+                    if taker_owner >= FIRST_AGENT {
+                        note(taker_owner, taker, aggressor, Liquidity::Taker);
+                    }
+                    maker_owner >= FIRST_AGENT || taker_owner >= FIRST_AGENT
+                }
+                Event::Accepted { owner, .. }
+                | Event::Cancelled { owner, .. }
+                | Event::Amended { owner, .. }
+                | Event::Triggered { owner, .. }
+                | Event::Expired { owner, .. }
+                | Event::Replenished { owner, .. } => owner >= FIRST_AGENT,
+                // Refusals are reported by what the request returns.
+                Event::Rejected { .. } => false,
+            };
+            if agents {
+                self.agent_events.push((time, event));
+            }
+        }
+    }
+
+    /// True if events about agents' orders wait to be reported.
+    #[inline]
+    pub(super) fn has_news(&self) -> bool {
+        !self.agent_events.is_empty()
+    }
+
+    /// Hands out the events about agents' orders, to be given back empty.
+    pub(super) fn exchange_news(&mut self, empty: Vec<(f64, Event)>) -> Vec<(f64, Event)> {
+        std::mem::replace(&mut self.agent_events, empty)
+    }
+
+    #[cold]
+    fn note_events(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.extend(self.events.iter().map(|&event| (self.now, event)));
+        }
+        if let Some(digest) = &mut self.digest {
+            digest.time(self.now);
+            digest.extend(&self.events);
+        }
+    }
+}
