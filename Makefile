@@ -1,11 +1,11 @@
 # What people and CI run. `make help` lists it.
 
 CARGO ?= cargo
-# Extra arguments, as in: make demo ARGS="--workload small --runs 9"
+# Extra arguments, as in: make demo ARGS="--strategies sl,twap --threads 1"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench bench-peers lint soak docs clean
+.PHONY: help setup demo results test bench bench-latency bench-peers lint soak docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,9 +13,18 @@ help: ## Show this list
 setup: ## Fetch all dependencies, so that everything else works offline
 	$(CARGO) fetch --locked
 
-demo: ## The main job: build, then measure the order book on generated streams
+demo: ## The main job: build, then compare execution strategies in three markets and write out/comparison.html
 	$(CARGO) build --release --locked
-	./target/release/lobgym bench latency $(ARGS)
+	mkdir -p out
+	./target/release/lobgym compare --market all --lots all --episodes 2000 --html out/comparison.html --json out/comparison.json $(ARGS)
+
+bench-latency: ## Time, exactness and memory of the order book on generated streams, beside a yardstick
+	$(CARGO) run --release --locked -p agents -- bench latency $(ARGS)
+
+results: ## The tables of docs/results.md (a minute)
+	$(CARGO) build --release --locked
+	mkdir -p out
+	./target/release/lobgym compare --market all --lots all --episodes 10000 --seed 0 --html out/results.html --json out/results.json
 
 test: lint docs ## Everything CI checks: format, clippy, documentation, unit, property, doc and command-line tests
 	$(CARGO) test --workspace --locked

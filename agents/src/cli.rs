@@ -13,10 +13,13 @@ mod compare;
 mod failure;
 mod growth;
 mod latency;
+mod market_args;
 mod memory;
 mod missing;
 mod output;
 mod plot;
+mod simulate;
+mod stationary;
 mod stop;
 
 pub use failure::Failure;
@@ -41,6 +44,10 @@ enum Command {
     Bench(bench::Command),
     /// Compare execution strategies over the same simulated sessions
     Compare(compare::Arguments),
+    /// Run a market to its mean book shape and write it as an order-flow file
+    Stationary(stationary::Arguments),
+    /// Play a market's sessions: events and book snapshots as files, and the market's statistics
+    Simulate(simulate::Arguments),
     #[command(flatten)]
     Missing(missing::Command),
 }
@@ -60,6 +67,8 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     let result = match cli.command {
         Command::Bench(command) => bench::run(command),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Stationary(arguments) => stationary::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Missing(command) => Err(missing::run(&command)),
     };
     match result {

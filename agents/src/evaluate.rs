@@ -10,7 +10,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::baselines::{StrategyFactory, StrategyName};
 use crate::execution::{Arena, EpisodeError, Outcome, Task};
-use crate::report::model::{Cell, Paired, StrategySummary};
+use crate::report::{Cell, Paired, StrategySummary};
 
 /// The strategy that the others are compared with.
 pub const AGAINST: StrategyName = StrategyName::Twap;
@@ -75,6 +75,10 @@ impl Comparison<'_> {
                 let last = (first + CHUNK).min(self.episodes);
                 let mut rows = Vec::with_capacity(last - first);
                 for episode in first..last {
+                    if stop.load(Ordering::Relaxed) {
+                        // The rest of the chunk would be a gap.
+                        return Ok(());
+                    }
                     let mut row = Vec::with_capacity(self.tasks.len() * strategies.len());
                     let seed = derive_seed(self.seed, episode as u64);
                     arena

@@ -16,6 +16,9 @@ fn every_file_is_the_preset_of_its_name() {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory()).unwrap() {
         let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let config = MarketConfig::from_yaml(&path).unwrap();
         assert_eq!(Some(config), MarketConfig::preset(&name), "{name}");
@@ -25,6 +28,18 @@ fn every_file_is_the_preset_of_its_name() {
     let mut presets = MarketConfig::PRESETS.to_vec();
     presets.sort_unstable();
     assert_eq!(names, presets);
+}
+
+/// The shipped order-flow files are the output of the documented commands, and the presets' shapes are their means.
+#[test]
+fn shipped_order_flow_files_hold_the_presets_shapes() {
+    for (name, preset) in [("noise", FlowParams::noise()), ("flow", FlowParams::tactical())] {
+        let shape = lob::flow::Shape::from_npz(directory().join(format!("{name}.npz")), 30).unwrap();
+        let live = preset.opening.shape.bidv_live.unwrap();
+        for (index, (bid, ask)) in shape.bidv.iter().zip(&shape.askv).enumerate() {
+            assert!(((bid + ask) / 2.0 - live[index]).abs() < 0.0006, "{name}, distance {}", index + 1);
+        }
+    }
 }
 
 #[test]

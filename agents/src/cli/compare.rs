@@ -5,43 +5,34 @@ use std::time::Instant;
 
 use clap::Args;
 use lob::Side;
-use lob::flow::{MarketConfig, OpeningBook};
+use lob::flow::MarketConfig;
 
+use super::market_args::{MarketSource, preset_name};
 use super::output::{self, JsonTarget};
 use super::{Failure, Stop};
 use crate::baselines::{StrategyFactory, StrategyName, StrategyParams};
 use crate::evaluate::Comparison as Run;
 use crate::execution::{Arena, Episode, Task};
-use crate::report::model::{Comparison, EpisodePicture, Example, Settings};
-use crate::report::{comparison_html, terminal_table};
+use crate::report::{Comparison, EpisodePicture, Example, Settings, comparison_html, terminal_table};
+
 use lob::sim::{Latency, derive_seed};
 
 /// The markets and sizes of the published table.
 const REFERENCE_MARKETS: [&str; 3] = ["noise", "flow", "strategic"];
 const REFERENCE_LOTS: [u64; 2] = [20, 60];
+/// The most decisions an episode may ask for.
+const MOST_STEPS: f64 = 1e5;
 /// Time between two points of the example episode's picture, in seconds.
 const PICTURE_STEP: f64 = 0.5;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Markets: noise, flow, strategic, hawkes, queue_reactive, flow_u_shape, or all (the reference's three)
-    #[arg(
-        long,
-        value_name = "NAME,...",
-        value_delimiter = ',',
-        default_value = "noise",
-        conflicts_with = "config"
-    )]
+    /// Markets that come with the program: noise, flow, strategic, hawkes, queue_reactive, flow_u_shape; or all (the
+    /// reference's three)
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', default_value = "noise", value_parser = market_name, conflicts_with = "config")]
     market: Vec<String>,
-    /// A market described by a YAML file (config/market/*.yaml)
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Order-flow file whose shape (and, if it holds them, intensities) the market takes
-    #[arg(long, value_name = "FILE")]
-    flow: Option<PathBuf>,
-    /// Opening book: frozen (nobody cancels it; the published task) or live [default: as the market says]
-    #[arg(long, value_enum)]
-    book: Option<Book>,
+    #[command(flatten)]
+    source: MarketSource,
     /// Lots of the parent order, or all (20 and 60)
     #[arg(long, value_name = "LOTS,...", value_delimiter = ',', default_value = "20")]
     lots: Vec<String>,
@@ -88,14 +79,6 @@ pub(super) struct Arguments {
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Book {
-    /// Owned by nobody who cancels
-    Frozen,
-    /// Owned and cancellable by the crowd
-    Live,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum SideChoice {
     /// Sell the parent order
     Sell,
@@ -123,13 +106,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let stop = Stop::on_ctrl_c()?;
     let started = Instant::now();
     let episodes = arguments.episodes as usize;
-    let progress = output::progress(arguments.episodes * markets.len() as u64);
+    let progress = output::timed_progress(arguments.episodes * markets.len() as u64);
     let (mut cells, mut examples) = (Vec::new(), Vec::new());
     for (name, market, latency) in &markets {
         if stop.requested() {
             break;
         }
-        progress.set_message(format!("episodes, market {name}, {{eta}} left"));
+        progress.set_message(format!("episodes, market {name}"));
         let factory = StrategyFactory::new(
             &market.flow,
             params,
@@ -164,6 +147,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         settings: settings(arguments, &markets, &strategies, threads, interrupted),
     };
     output::report(&terminal_table(&comparison), &comparison, arguments.json.as_ref())?;
+    warn_of_unfilled(&comparison);
     if let Some(path) = &arguments.html {
         output::write_file(path, &comparison_html(&comparison, &examples))?;
         eprintln!("report: {}", path.display());
@@ -171,46 +155,49 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if interrupted { Err(Failure::Interrupted) } else { Ok(()) }
 }
 
+/// A parent order that the market could not take makes costs look small: the rest counts at the final mid.
+fn warn_of_unfilled(comparison: &Comparison) {
+    for cell in &comparison.cells {
+        for strategy in &cell.strategies {
+            let filled = strategy.fill_rate_passive + strategy.fill_rate_aggressive;
+            if filled < 0.999 {
+                eprintln!(
+                    "warning: {}, {} lots, {}: only {:.1}% of the parent order found a counterparty; the rest counts at the final mid",
+                    cell.market,
+                    cell.lots,
+                    strategy.name,
+                    100.0 * filled
+                );
+            }
+        }
+    }
+}
+
 type NamedMarket = (String, MarketConfig, Latency);
 
+fn market_name(name: &str) -> Result<String, String> {
+    if name == "all" { Ok(name.to_owned()) } else { preset_name(name).map_err(|legal| legal + ", all") }
+}
+
 fn markets(arguments: &Arguments) -> Result<Vec<NamedMarket>, Failure> {
-    let mut named: Vec<(String, MarketConfig, PathBuf)> = Vec::new();
-    if let Some(path) = &arguments.config {
-        let config = MarketConfig::from_yaml(path)?;
-        let name =
-            path.file_stem().map_or_else(|| "config".into(), |stem| stem.to_string_lossy().into_owned());
-        named.push((name, config, path.parent().map(PathBuf::from).unwrap_or_default()));
+    let mut names: Vec<String> = Vec::new();
+    if let Some(name) = arguments.source.name() {
+        names.push(name);
     } else {
-        let all = |name: &String| name == "all";
-        let names: Vec<&str> = if arguments.market.iter().any(all) {
-            REFERENCE_MARKETS.to_vec()
-        } else {
-            arguments.market.iter().map(String::as_str).collect()
-        };
-        for name in names {
-            let config = MarketConfig::preset(name).ok_or_else(|| {
-                let legal = MarketConfig::PRESETS.join(", ");
-                Failure::Usage(format!("--market is {name}; legal: {legal}, all"))
-            })?;
-            named.push((name.to_owned(), config, PathBuf::new()));
+        for name in &arguments.market {
+            let chosen =
+                if name == "all" { REFERENCE_MARKETS.map(String::from).to_vec() } else { vec![name.clone()] };
+            names.extend(chosen.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
         }
     }
-    let mut markets = Vec::new();
-    for (name, mut config, directory) in named {
-        if let Some(path) = &arguments.flow {
-            config.flow = config.flow.with_file(path)?;
-        }
-        if let Some(book) = arguments.book {
-            config.flow.opening_mut().book = match book {
-                Book::Frozen => OpeningBook::Frozen,
-                Book::Live => OpeningBook::Live,
-            };
-        }
-        config.validate()?;
-        let latency = config.latency.compile(&directory)?;
-        markets.push((name, config, latency));
-    }
-    Ok(markets)
+    names
+        .into_iter()
+        .map(|name| {
+            let market = arguments.source.resolve(&name)?;
+            let latency = market.latency.compile(arguments.source.directory())?;
+            Ok((name, market, latency))
+        })
+        .collect()
 }
 
 fn tasks(arguments: &Arguments) -> Result<Vec<Task>, Failure> {
@@ -224,6 +211,9 @@ fn tasks(arguments: &Arguments) -> Result<Vec<Task>, Failure> {
     }
     if arguments.step > arguments.horizon {
         return usage("step", &arguments.step, "at most the horizon");
+    }
+    if arguments.horizon / arguments.step > MOST_STEPS {
+        return usage("step", &arguments.step, "at least a hundred-thousandth of the horizon");
     }
     let mut sizes = Vec::new();
     for text in &arguments.lots {
@@ -246,7 +236,7 @@ fn tasks(arguments: &Arguments) -> Result<Vec<Task>, Failure> {
     Ok(sizes.into_iter().map(task).collect())
 }
 
-/// One example episode a task: the first session, under the strategy with the best risk-adjusted name to learn from, twap if it takes part.
+/// One example episode a task: the first session, under twap if it takes part, else under the first strategy.
 fn draw(run: &Run<'_>) -> Result<Vec<Example>, Failure> {
     let strategy = run.strategies.iter().copied().find(|&name| name == StrategyName::Twap);
     let Some(strategy) = strategy.or_else(|| run.strategies.first().copied()) else { return Ok(Vec::new()) };
@@ -297,7 +287,7 @@ fn settings(
         },
         horizon_seconds: arguments.horizon,
         step_seconds: arguments.step,
-        flow_file: arguments.flow.as_ref().map(|path| path.display().to_string()),
+        flow_file: arguments.source.flow.as_ref().map(|path| path.display().to_string()),
         fees: each(&|market| serde_json::to_string(&market.fees).unwrap_or_default()),
         latency: each(&|market| serde_json::to_string(&market.latency).unwrap_or_default()),
         version: env!("CARGO_PKG_VERSION").to_owned(),

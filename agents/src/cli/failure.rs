@@ -4,6 +4,9 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use lob::ParameterError;
+use lob::data::NpzError;
+use lob::flow::MarketConfigError;
 use lobgym_benches::file::FileError;
 use lobgym_benches::measure::MeasureError;
 use thiserror::Error;
@@ -17,12 +20,24 @@ pub enum Failure {
     /// Ctrl-C: what was finished has been printed. Exit code 130.
     #[error("interrupted; what was finished is printed")]
     Interrupted,
+    /// Ctrl-C, where a part of the work says nothing: nothing was printed or written. Exit code 130.
+    #[error("interrupted; nothing is printed or written")]
+    Abandoned,
     /// A message file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
     /// An engine could not be measured.
     #[error(transparent)]
     Measure(#[from] MeasureError),
+    /// A market configuration cannot be used.
+    #[error(transparent)]
+    Market(#[from] MarketConfigError),
+    /// An `.npz` file could not be read or written.
+    #[error(transparent)]
+    Npz(#[from] NpzError),
+    /// A parameter is not legal. Exit code 2.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
     /// A result could not be written.
     #[error("{}: {source}", path.display())]
     Output {
@@ -43,15 +58,6 @@ pub enum Failure {
     /// The handler for Ctrl-C could not be installed.
     #[error("Ctrl-C handler: {0}")]
     Signal(#[from] ctrlc::Error),
-    /// A market's parameters are not legal. Exit code 2.
-    #[error(transparent)]
-    Parameter(#[from] lob::ParameterError),
-    /// A market's YAML cannot be used.
-    #[error(transparent)]
-    MarketConfig(#[from] lob::flow::MarketConfigError),
-    /// An order-flow file cannot be used.
-    #[error(transparent)]
-    FlowFile(#[from] lob::data::NpzError),
     /// A latency model cannot be used.
     #[error(transparent)]
     Latency(#[from] lob::sim::LatencyError),
@@ -68,7 +74,7 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Usage(_) | Self::Parameter(_) => 2,
-            Self::Interrupted => 130,
+            Self::Interrupted | Self::Abandoned => 130,
             _ => 1,
         })
     }

@@ -88,6 +88,15 @@ pub(super) fn progress(steps: u64) -> ProgressBar {
     bar
 }
 
+/// A progress bar on standard error that also tells the time left; invisible unless that is a terminal.
+pub(super) fn timed_progress(steps: u64) -> ProgressBar {
+    let bar = ProgressBar::new(steps);
+    if let Ok(style) = ProgressStyle::with_template("[{bar:30}] {pos}/{len} {msg}, {eta} left") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar
+}
+
 /// A spinner on standard error for work of unknown length.
 pub(super) fn spinner(message: String) -> ProgressBar {
     let bar = ProgressBar::new_spinner().with_message(message);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use lob::models::{FeeConfig, FeeModel, Liquidity, OrderFees};
-use lob::sim::{Command, DeskId, Latency, News, Simulator};
+use lob::sim::{Command, DeskId, Latency, Simulator};
 use lob::{BookConfig, Owner, ParameterError, Side};
 use thiserror::Error;
 
@@ -170,11 +170,11 @@ impl Arena {
         };
         let mut trace = Trace { arrival_mid, arrival_touch: touch.0 as f64, ..Trace::default() };
         let traded_before = sim.market().traded();
-        let mut filled = 0;
         strategy.start(task);
         let mut next = Some(0.0);
         let mut next_step = 0.0;
-        while let Some(time) = next.filter(|&time| time < task.horizon_seconds && filled < task.lots) {
+        let is_done = |sim: &Simulator| sim.desk(desk).filled() >= task.lots;
+        while let Some(time) = next.filter(|&time| time < task.horizon_seconds) {
             if let Some((every, steps)) = &mut picture {
                 while next_step < time {
                     sim.run_until(next_step);
@@ -183,22 +183,21 @@ impl Arena {
                 }
             }
             sim.run_until(time);
-            filled += read_reports(sim, desk);
-            if filled >= task.lots {
+            if is_done(sim) {
                 break;
             }
+            let filled = sim.desk(desk).filled();
             let volume_of_others = (sim.market().traded() - traded_before).saturating_sub(filled);
-            let mut trader = Trader { sim, desk, task, filled, volume_of_others };
-            next = strategy.act(&mut trader).filter(|&next| next > time);
-            // What an order of this moment filled at once is known before the next one.
-            filled += read_reports(sim, desk);
+            next =
+                strategy.act(&mut Trader { sim, desk, task, volume_of_others }).filter(|&next| next > time);
+            // The desk has counted what was reported; nobody reads the letters themselves.
+            sim.desk_mut(desk).take_reports();
         }
         // Orders may still rest: the episode ends when everything is traded, or at the horizon.
-        while filled < task.lots && sim.market().now() < task.horizon_seconds {
+        while !is_done(sim) && sim.market().now() < task.horizon_seconds {
             let pause = picture.as_ref().map_or(task.step_seconds, |(every, _)| *every);
             let time = (sim.market().now() + pause).min(task.horizon_seconds);
             sim.run_until(time);
-            filled += read_reports(sim, desk);
             if let Some((_, steps)) = &mut picture {
                 steps.extend(step(sim, task, desk));
             }
@@ -245,17 +244,6 @@ fn step(sim: &Simulator, task: &Task, desk: DeskId) -> Option<ExampleStep> {
         ask: book.best(Side::Sell)?.0 as f64,
         remaining: task.lots.saturating_sub(filled),
     })
-}
-
-/// Reads the agent's mail; returns the lots newly filled.
-fn read_reports(sim: &mut Simulator, desk: DeskId) -> u64 {
-    sim.desk_mut(desk)
-        .take_reports()
-        .map(|report| match report.news {
-            News::Filled { quantity, .. } => quantity.0,
-            _ => 0,
-        })
-        .sum()
 }
 
 /// Cancels what rests, and sells or buys the rest at market. With latency, the market order is sent when the cancellation is known

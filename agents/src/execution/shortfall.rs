@@ -80,7 +80,8 @@ impl Trace {
         let sign = task.sign();
         let lots = task.lots as f64;
         let mut outcome = Outcome::default();
-        let (mut proceeds, mut filled) = (0.0, 0.0);
+        let mut proceeds = 0.0;
+        let (mut passive, mut aggressive) = (0, 0);
         for fill in &self.fills {
             let weight = fill.lots as f64 / lots;
             let shadow_mid = shadow.mid(fill.time);
@@ -89,15 +90,12 @@ impl Trace {
             outcome.impact += sign * ((shadow_mid - fill.mid) + (touch - fill.price)) * weight;
             outcome.spread += sign * (fill.mid - touch) * weight;
             outcome.fees += fill.fee / lots;
-            if fill.maker {
-                outcome.passive += weight;
-            } else {
-                outcome.aggressive += weight;
-            }
+            *(if fill.maker { &mut passive } else { &mut aggressive }) += fill.lots;
             outcome.completion_seconds = fill.time;
             proceeds += sign * (fill.price - self.arrival_touch) * weight;
-            filled += fill.lots as f64;
         }
+        let filled = (passive + aggressive) as f64;
+        (outcome.passive, outcome.aggressive) = (passive as f64 / lots, aggressive as f64 / lots);
         let unfilled = (lots - filled) / lots;
         let shadow_mid = shadow.mid(self.end_seconds);
         outcome.timing += sign * (self.arrival_mid - shadow_mid) * unfilled;

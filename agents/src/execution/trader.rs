@@ -11,8 +11,6 @@ pub struct Trader<'a> {
     pub(super) sim: &'a mut Simulator,
     pub(super) desk: DeskId,
     pub(super) task: &'a Task,
-    /// Lots filled, as far as reported.
-    pub(super) filled: u64,
     /// Lots that others traded since t = 0.
     pub(super) volume_of_others: u64,
 }
@@ -28,14 +26,14 @@ impl Trader<'_> {
         self.sim.market().now()
     }
 
-    /// Lots not filled yet.
+    /// Lots not filled yet, as far as reported.
     pub fn remaining(&self) -> u64 {
-        self.task.lots.saturating_sub(self.filled)
+        self.task.lots.saturating_sub(self.filled())
     }
 
-    /// Lots filled so far.
+    /// Lots filled so far, as far as reported.
     pub fn filled(&self) -> u64 {
-        self.filled
+        self.sim.desk(self.desk).filled()
     }
 
     /// Own orders that may still trade, oldest first.

@@ -1,33 +1,20 @@
-//! tmp
-#![allow(missing_docs)]
-pub mod model;
+//! A comparison of execution strategies, shown: a page for a browser and tables for a terminal.
+//!
+//! [`Comparison`] is what `lobgym compare` measures, and serializes to its JSON. [`comparison_html`] makes a page of it that needs
+//! nothing else, neither a network nor a script: one section a cell, with a table and five figures drawn as SVG. [`terminal_table`] makes
+//! plain text of at most [`TERMINAL_COLUMNS`] columns, without colours, so that there is none for `NO_COLOR` to switch off.
+//!
+//! Both take whatever numbers they are given: one that is not finite is printed as a dash and left out of the figures.
 
-pub fn comparison_html(_: &model::Comparison, _: &[model::Example]) -> String {
-    String::new()
-}
-pub fn terminal_table(c: &model::Comparison) -> String {
-    let mut s = String::new();
-    for cell in &c.cells {
-        s += &format!("{} {}\n", cell.market, cell.lots);
-        for x in &cell.strategies {
-            s += &format!(
-                "{:14} {:8.3} +- {:.3} std {:.3} | is {:.3} ({:.1} bps) spread {:.3} impact {:.3} timing {:.3} | passive {:.2} agg {:.2} compl {:.1} part {:.3}\n",
-                x.name,
-                x.reward_mean,
-                x.reward_se,
-                x.reward_std,
-                x.shortfall_ticks,
-                x.shortfall_bps,
-                x.spread_ticks,
-                x.impact_ticks,
-                x.timing_ticks,
-                x.fill_rate_passive,
-                x.fill_rate_aggressive,
-                x.completion_seconds,
-                x.participation
-            );
-        }
-    }
-    s += &format!("{:.2} s\n", c.seconds);
-    s
-}
+mod axis;
+mod columns;
+mod figure;
+mod model;
+mod number;
+mod page;
+mod palette;
+mod terminal;
+
+pub use model::{Cell, Comparison, EpisodePicture, Example, Paired, Settings, StrategySummary};
+pub use page::comparison_html;
+pub use terminal::{TERMINAL_COLUMNS, terminal_table};

@@ -86,11 +86,17 @@ impl OrderBook {
             let previous = node.prev;
             if node.owner == owner {
                 let total = node.visible + self.hidden(node.extra);
+                let handle = self.arena.handle(slot);
                 if total <= rest {
                     rest -= total;
-                    self.end(slot, CancelReason::Requested, events);
+                    if node.extra == NONE {
+                        let (owner, quantity) = self.remove_plain(slot);
+                        let (left, reason) = (Quantity::ZERO, CancelReason::Requested);
+                        events.push(Event::Cancelled { handle, owner, quantity, left, reason });
+                    } else {
+                        self.end(slot, CancelReason::Requested, events);
+                    }
                 } else {
-                    let handle = self.arena.handle(slot);
                     self.shrink(slot, rest);
                     let (quantity, left) = (Quantity(rest), Quantity(total - rest));
                     let reason = CancelReason::Requested;

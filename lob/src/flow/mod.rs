@@ -3,14 +3,17 @@
 //! Every number a flow uses is in its parameters, which are the same in code, in YAML and in the order-flow file (`.npz`,
 //! `docs/data_format.md`).
 
+mod cancellation;
 mod config;
 mod file;
 mod hawkes;
+mod hawkes_flow;
 mod noise;
 mod opening;
 mod params;
 mod profile;
 mod queue_reactive;
+mod queue_reactive_flow;
 mod sampler;
 mod size;
 
@@ -19,6 +22,7 @@ pub use config::MarketConfigError;
 pub use config::{FlowConfig, MarketConfig, StrategicMarket};
 pub use file::{FORMAT_VERSION, Provenance, read_provenance};
 pub use hawkes::{CancelSize, EVENT_TYPE_NAMES, EVENT_TYPES, HawkesParams, TypeMatrix, spectral_radius};
+pub use hawkes_flow::{HawkesFlow, HawkesProcess};
 pub use noise::NoiseFlow;
 pub use opening::{Centre, EmptySide, MAX_LEVELS, MAX_PRICE, Opening, OpeningBook, PerSide, Shape};
 pub use params::{CancellationRule, EventSizes, FlowParams, Imbalance, StrategicParams, WaitingTime};
@@ -26,6 +30,7 @@ pub use profile::{Activity, MAX_KNOTS, Profile};
 pub use queue_reactive::{
     MAX_QUEUES, MAX_TABLE, QueueModel, QueueReactiveParams, ReferencePrice, SecondQueue,
 };
+pub use queue_reactive_flow::QueueReactiveFlow;
 pub use sampler::SizeSampler;
 pub use size::{MAX_SIZE, MAX_SUPPORT, SizeDistribution};
 
@@ -49,6 +54,10 @@ pub trait OrderFlow {
 pub enum Flow {
     /// Noise and tactical traders of the reference market.
     Noise(NoiseFlow),
+    /// A multivariate Hawkes process.
+    Hawkes(Box<HawkesFlow>),
+    /// The queue-reactive model.
+    QueueReactive(Box<QueueReactiveFlow>),
 }
 
 impl Flow {
@@ -60,9 +69,9 @@ impl Flow {
         Ok(match config {
             FlowConfig::Noise(params) | FlowConfig::Tactical(params) => Self::Noise(NoiseFlow::new(params)?),
             FlowConfig::Strategic(market) => Self::Noise(NoiseFlow::new(&market.flow)?),
-            FlowConfig::Hawkes(_) | FlowConfig::QueueReactive(_) => {
-                let legal = "noise, flow or strategic";
-                return Err(ParameterError::new("flow", config.name(), legal));
+            FlowConfig::Hawkes(params) => Self::Hawkes(Box::new(HawkesFlow::new(params)?)),
+            FlowConfig::QueueReactive(params) => {
+                Self::QueueReactive(Box::new(QueueReactiveFlow::new(params)?))
             }
         })
     }
@@ -72,6 +81,8 @@ impl OrderFlow for Flow {
     fn reset(&mut self) {
         match self {
             Self::Noise(flow) => flow.reset(),
+            Self::Hawkes(flow) => flow.reset(),
+            Self::QueueReactive(flow) => flow.reset(),
         }
     }
 
@@ -79,6 +90,8 @@ impl OrderFlow for Flow {
     fn act(&mut self, market: &mut Market, rng: &mut SimRng) -> f64 {
         match self {
             Self::Noise(flow) => flow.act(market, rng),
+            Self::Hawkes(flow) => flow.act(market, rng),
+            Self::QueueReactive(flow) => flow.act(market, rng),
         }
     }
 }

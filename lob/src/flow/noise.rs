@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::cancellation::cancel_own;
 use super::{
     Activity, CancellationRule, EmptySide, FlowParams, Imbalance, OrderFlow, SizeDistribution, SizeSampler,
     WaitingTime,
@@ -289,81 +290,17 @@ impl NoiseFlow {
             Side::Buy => Price(opposite.0 - distance as i64),
             Side::Sell => Price(opposite.0 + distance as i64),
         };
-        let cancelled = match self.tables.cancellation {
-            CancellationRule::NewestFirst => {
-                market.cancel_quantity(CROWD, side, price, quantity).unwrap_or(Quantity::ZERO)
-            }
-            rule => self.cancel_by_rule(market, rule, side, price, quantity, rng),
-        };
+        let rule = self.tables.cancellation;
+        let cancelled = cancel_own(market, rule, (side, price), quantity, &mut self.queue, rng);
         if cancelled.0 > 0 {
             self.follow(market, side, price, Some(-(cancelled.0 as f64)));
         }
     }
 
-    /// Cancels in another order than newest first, order by order.
-    #[cold]
-    fn cancel_by_rule(
-        &mut self,
-        market: &mut Market,
-        rule: CancellationRule,
-        side: Side,
-        price: Price,
-        quantity: Quantity,
-        rng: &mut SimRng,
-    ) -> Quantity {
-        self.queue.clear();
-        let own = market.book().orders_at(side, price).filter(|order| order.owner == CROWD);
-        self.queue.extend(own.map(|order| (order.handle, order.visible.0 + order.hidden.0)));
-        let mut rest = quantity.0;
-        while rest > 0 && !self.queue.is_empty() {
-            let chosen = match rule {
-                CancellationRule::OldestFirst => 0,
-                CancellationRule::NewestFirst => self.queue.len() - 1,
-                CancellationRule::RandomOrder => {
-                    let total: u64 = self.queue.iter().map(|&(_, lots)| lots).sum();
-                    let mut point = uniform(rng) * total as f64;
-                    let hit = self.queue.iter().position(|&(_, lots)| {
-                        point -= lots as f64;
-                        point < 0.0
-                    });
-                    hit.unwrap_or(self.queue.len() - 1)
-                }
-            };
-            let (handle, lots) = self.queue.remove(chosen);
-            if lots <= rest {
-                // The handle was read from the book a moment ago.
-                let gone = market.cancel(CROWD, handle);
-                debug_assert!(gone.is_ok());
-                rest -= lots;
-            } else {
-                let smaller = crate::Amendment::quantity(Quantity(lots - rest));
-                let amended = market.amend(CROWD, handle, smaller);
-                debug_assert!(amended.is_ok());
-                rest = 0;
-            }
-        }
-        Quantity(quantity.0 - rest)
-    }
-
     /// One order that puts life back into a book with an empty side.
     #[cold]
     fn revive(&mut self, market: &mut Market) -> f64 {
-        let book = market.book();
-        let order = match (book.best_bid(), book.best_ask()) {
-            (None, None) => {
-                let EmptySide { bid_price, bid_lots, .. } = self.tables.empty_side;
-                NewOrder::limit(CROWD, Side::Buy, bid_price, Quantity(bid_lots))
-            }
-            (Some(bid), _) => {
-                let lots = book.quantity_at(Side::Buy, bid);
-                NewOrder::limit(CROWD, Side::Sell, Price(bid.0 + 1), lots)
-            }
-            (None, Some(ask)) => {
-                let lots = book.quantity_at(Side::Sell, ask);
-                NewOrder::limit(CROWD, Side::Buy, Price(ask.0 - 1), lots)
-            }
-        };
-        let _refused_at_the_price_limits = market.submit(order);
+        self.tables.empty_side.revive(market);
         self.seen = None;
         self.tables.empty_side.delay_seconds
     }
@@ -407,7 +344,8 @@ impl OrderFlow for NoiseFlow {
                 let rate = rates.cancel[side.index()];
                 if point < rate {
                     // Back to the scale of the sum over distances.
-                    let share = point / rate * self.cancel_rate[side.index()];
+                    let own = self.cancel_rate[side.index()];
+                    let share = if rate == own { point } else { point / rate * own };
                     self.cancel(market, side, share, rng);
                     break 'drawn;
                 }

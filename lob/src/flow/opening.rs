@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::parameter::{
     ParameterError, Validity, integer, length, non_negative, non_negative_list, positive,
 };
-use crate::{Price, Quantity, Side};
+use crate::sim::{CROWD, Market};
+use crate::{NewOrder, Price, Quantity, Side};
 
 /// The most price levels a flow looks at.
 pub const MAX_LEVELS: usize = 1024;
@@ -56,7 +57,8 @@ pub enum OpeningBook {
 ///
 /// The defaults come from stationary runs of our own flows with a live book: 1,500 sessions of 12,000 s each that start from a
 /// thin book, averaged over time in their second half and over both sides. Far from the best prices little is ever
-/// cancelled, beyond distance 13 nothing, and volume goes on accumulating: the length of the session belongs to the definition.
+/// cancelled, beyond distance 13 nothing, and volume goes on accumulating: the length of the session belongs to the definition. Made by
+/// `lobgym stationary --market noise --book live --sessions 1500 --seed 0 --out config/market/noise.npz`, and the same with `flow`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
@@ -218,6 +220,25 @@ impl EmptySide {
         Self { delay_seconds: 1e-6, bid_price: Price(1000), bid_lots: 5 }
     }
 
+    /// Submits the one order of the crowd that puts life back into a book with an empty side: one tick from the other side's best,
+    /// of the lots resting there; the bid of `bid_price` and `bid_lots` if both are empty.
+    #[cold]
+    pub(super) fn revive(&self, market: &mut Market) {
+        let book = market.book();
+        let order = match (book.best_bid(), book.best_ask()) {
+            (None, None) => NewOrder::limit(CROWD, Side::Buy, self.bid_price, Quantity(self.bid_lots)),
+            (Some(bid), _) => {
+                let lots = book.quantity_at(Side::Buy, bid);
+                NewOrder::limit(CROWD, Side::Sell, Price(bid.0 + 1), lots)
+            }
+            (None, Some(ask)) => {
+                let lots = book.quantity_at(Side::Sell, ask);
+                NewOrder::limit(CROWD, Side::Buy, Price(ask.0 - 1), lots)
+            }
+        };
+        let _refused_at_the_price_limits = market.submit(order);
+    }
+
     /// Checks every field.
     ///
     /// # Errors
@@ -236,17 +257,17 @@ pub(crate) fn by_distance(key: &str, values: &[f64], levels: usize) -> Validity 
 
 /// Mean volume by distance in the noise market, in lots.
 const NOISE: [f64; 50] = [
-    3.639, 10.325, 16.083, 18.807, 19.509, 19.599, 19.469, 19.108, 18.481, 17.606, 16.659, 15.914, 15.247,
-    14.588, 13.927, 13.28, 12.653, 12.027, 11.411, 10.82, 10.255, 9.691, 9.165, 8.653, 8.16, 7.671, 7.209,
-    6.762, 6.324, 5.907, 5.506, 5.125, 4.751, 4.41, 4.096, 3.788, 3.511, 3.246, 2.993, 2.749, 2.52, 2.319,
-    2.123, 1.944, 1.779, 1.622, 1.473, 1.341, 1.216, 1.104,
+    3.668, 10.353, 16.089, 18.82, 19.517, 19.6, 19.471, 19.095, 18.464, 17.609, 16.676, 15.943, 15.277,
+    14.625, 14.007, 13.371, 12.753, 12.154, 11.585, 11.032, 10.492, 9.949, 9.423, 8.927, 8.431, 7.964, 7.52,
+    7.087, 6.672, 6.273, 5.882, 5.514, 5.159, 4.819, 4.493, 4.174, 3.869, 3.589, 3.327, 3.086, 2.86, 2.636,
+    2.426, 2.234, 2.053, 1.887, 1.73, 1.59, 1.458, 1.339,
 ];
 /// Mean volume by distance in the tactical market, in lots.
 const TACTICAL: [f64; 50] = [
-    3.446, 10.395, 17.547, 21.858, 23.459, 23.253, 22.7, 22.244, 21.823, 21.471, 21.191, 20.951, 20.448,
-    19.769, 19.053, 18.322, 17.601, 16.907, 16.228, 15.548, 14.864, 14.187, 13.549, 12.925, 12.311, 11.719,
-    11.136, 10.592, 10.073, 9.551, 9.06, 8.614, 8.187, 7.757, 7.34, 6.95, 6.601, 6.255, 5.918, 5.596, 5.308,
-    5.027, 4.769, 4.515, 4.274, 4.05, 3.835, 3.637, 3.438, 3.258,
+    3.485, 10.445, 17.559, 21.838, 23.463, 23.282, 22.742, 22.261, 21.828, 21.495, 21.22, 20.986, 20.46,
+    19.785, 19.075, 18.375, 17.684, 17.024, 16.332, 15.66, 14.996, 14.342, 13.709, 13.079, 12.474, 11.875,
+    11.314, 10.772, 10.259, 9.77, 9.304, 8.859, 8.441, 8.043, 7.657, 7.287, 6.92, 6.567, 6.243, 5.934, 5.642,
+    5.35, 5.076, 4.822, 4.579, 4.343, 4.121, 3.907, 3.712, 3.518,
 ];
 
 #[cfg(test)]

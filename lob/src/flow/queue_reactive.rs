@@ -209,7 +209,7 @@ impl QueueReactiveParams {
 const MAX_QUEUE_UNITS: usize = 100_000;
 
 /// A table's entry for a size, its last one beyond its end.
-fn at(table: &[f64], n: usize) -> f64 {
+pub(super) fn at(table: &[f64], n: usize) -> f64 {
     table.get(n).or(table.last()).copied().unwrap_or(0.0)
 }
 

@@ -94,6 +94,7 @@ pub struct Desk {
     tickets: Vec<Option<Ticket>>,
     orders: Vec<DeskOrder>,
     inbox: Vec<Report>,
+    filled: u64,
     /// Arrival of the latest letter each way: letters do not overtake each other, as on one connection.
     last_order_arrival: f64,
     last_report_arrival: f64,
@@ -109,6 +110,7 @@ impl Desk {
             tickets: Vec::new(),
             orders: Vec::new(),
             inbox: Vec::new(),
+            filled: 0,
             last_order_arrival: f64::NEG_INFINITY,
             last_report_arrival: f64::NEG_INFINITY,
         }
@@ -121,6 +123,7 @@ impl Desk {
         self.tickets.clear();
         self.orders.clear();
         self.inbox.clear();
+        self.filled = 0;
         self.last_order_arrival = f64::NEG_INFINITY;
         self.last_report_arrival = f64::NEG_INFINITY;
     }
@@ -133,6 +136,11 @@ impl Desk {
     /// The agent's orders that may still trade, as far as it knows, oldest first; orders on their way are among them.
     pub fn orders(&self) -> &[DeskOrder] {
         &self.orders
+    }
+
+    /// Lots traded in this session, bought and sold together, as far as the agent knows.
+    pub fn filled(&self) -> u64 {
+        self.filled
     }
 
     /// Hands out what the agent has been told since it last asked, oldest first.
@@ -248,6 +256,9 @@ impl Desk {
 
     /// The agent reads a report.
     pub(super) fn receive(&mut self, report: Report) {
+        if let News::Filled { quantity, .. } = report.news {
+            self.filled = self.filled.saturating_add(quantity.0);
+        }
         if let Some(index) = self.orders.iter().position(|order| Some(order.ticket) == report.ticket) {
             let never_lived = self.handles[self.orders[index].ticket.0 as usize].is_none();
             let open = &mut self.orders[index].open;

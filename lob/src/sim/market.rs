@@ -58,6 +58,8 @@ pub struct Market {
     fills: Vec<AgentFill>,
     /// Events about agents' orders that have not been reported yet, with their times.
     agent_events: Vec<(f64, Event)>,
+    /// True if there is a log or a digest.
+    is_recorded: bool,
     log: Option<Vec<(f64, Event)>>,
     digest: Option<EventDigest>,
 }
@@ -80,6 +82,7 @@ impl Market {
             touch: [None; 2],
             fills: Vec::new(),
             agent_events: Vec::new(),
+            is_recorded: false,
             log: None,
             digest: None,
         })
@@ -168,6 +171,7 @@ impl Market {
     /// Keeps every event with its time (s), or stops to.
     pub fn keep_log(&mut self, keep: bool) {
         self.log = keep.then(Vec::new);
+        self.is_recorded = keep || self.digest.is_some();
     }
 
     /// The events kept since the market was cleared or the log was drained.
@@ -183,6 +187,7 @@ impl Market {
     /// Keeps a digest of every event and its time, or stops to.
     pub fn keep_digest(&mut self, keep: bool) {
         self.digest = keep.then(EventDigest::new);
+        self.is_recorded = keep || self.log.is_some();
     }
 
     /// The digest of all events since the market was cleared, if it is kept.
@@ -257,7 +262,7 @@ impl Market {
         if self.has_agents {
             self.note_agents();
         }
-        if self.log.is_some() || self.digest.is_some() {
+        if self.is_recorded {
             self.note_events();
         }
         result
