@@ -65,7 +65,7 @@ impl HawkesProcess {
         self.excited = [0.0; EVENT_TYPES];
     }
 
-    /// Seconds from `now` [s], the time of the latest event, to the next one, and its type. Counts that event as past.
+    /// Seconds from `now` (s), the time of the latest event, to the next one, and its type. Counts that event as past.
     pub fn step(&mut self, now: f64, rng: &mut SimRng) -> (f64, usize) {
         let tables = Arc::clone(&self.tables);
         let baseline = tables.activity.wait(now, exponential(rng) / tables.baseline_total);
