@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use indicatif::HumanDuration;
 use lob::flow::OpeningBook;
 use serde::Serialize;
 
@@ -163,12 +162,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             |threads| threads as usize,
         ),
     };
-    let bar = output::progress(arguments.sessions);
+    let bar = output::timed_progress(arguments.sessions);
     bar.set_message("sessions");
-    let sums = session::play_all(&plan, &stop, &|| {
-        bar.inc(1);
-        bar.set_message(format!("sessions, {} left", HumanDuration(bar.eta())));
-    });
+    let sums = session::play_all(&plan, &stop, &|| bar.inc(1));
     bar.finish_and_clear();
     let report = summarise(arguments, name, config.flow.opening().book, sums?);
     // Everything is ready before anything is written.

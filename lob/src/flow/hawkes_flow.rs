@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::cancellation::cancel_own;
 use super::{
-    Activity, CancelSize, CancellationRule, EVENT_TYPES, EmptySide, HawkesParams, OrderFlow,
-    SizeDistribution, SizeSampler, TypeMatrix,
+    Activity, CancelSize, CancellationRule, EVENT_TYPES, EmptySide, HawkesParams, OrderFlow, SizeSampler,
+    TypeMatrix, distance,
 };
 use crate::parameter::ParameterError;
 use crate::random::{exponential, uniform};
@@ -158,16 +158,11 @@ impl HawkesFlow {
     /// As [`HawkesParams::validate`].
     pub fn new(params: &HawkesParams) -> Result<Self, ParameterError> {
         let process = HawkesProcess::new(params)?;
-        let distances = |weights: &[f64]| {
-            let drawn = weights.iter().enumerate().filter(|&(_, &weight)| weight > 0.0);
-            let (sizes, weights) = drawn.map(|(k, &weight)| (k as u64 + 1, weight)).unzip();
-            SizeSampler::new(&SizeDistribution::Empirical { sizes, weights })
-        };
         let limit = &params.limit_distance;
         let cancel = &params.cancel_distance;
         let longest = cancel.buy.len().max(cancel.sell.len());
         let tables = Tables {
-            limit_distance: [distances(&limit.buy)?, distances(&limit.sell)?],
+            limit_distance: [distance::sampler(&limit.buy)?, distance::sampler(&limit.sell)?],
             cancel_distance: [cancel.buy.clone(), cancel.sell.clone()],
             market_size: SizeSampler::new(&params.market_size)?,
             limit_size: SizeSampler::new(&params.limit_size)?,
@@ -197,9 +192,9 @@ impl HawkesFlow {
                 let _refused_only_by_a_full_book = market.submit(NewOrder::market(CROWD, side, quantity));
             }
             1 => {
-                let distance = self.tables.limit_distance[side.index()].sample(rng).0;
+                let ticks = self.tables.limit_distance[side.index()].sample(rng).0;
                 let quantity = self.tables.limit_size.sample(rng);
-                let price = at_distance(side, best, distance as i64);
+                let price = distance::price(side, best, ticks as i64);
                 let _refused_at_the_price_limits =
                     market.submit(NewOrder::limit(CROWD, side, price, quantity));
             }
@@ -218,8 +213,8 @@ impl HawkesFlow {
         if total <= 0.0 {
             return;
         }
-        let distance = pick(&self.weight, uniform(rng) * total) as i64 + 1;
-        let price = at_distance(side, best, distance);
+        let ticks = pick(&self.weight, uniform(rng) * total) as i64 + 1;
+        let price = distance::price(side, best, ticks);
         let quantity = match &tables.cancel_size {
             Size::Lots(size) => size.sample(rng),
             Size::Share(share) => {
@@ -229,14 +224,6 @@ impl HawkesFlow {
             }
         };
         cancel_own(market, tables.cancellation, (side, price), quantity, &mut self.queue, rng);
-    }
-}
-
-/// The price at a distance from the opposite best.
-fn at_distance(side: Side, best: [Price; 2], distance: i64) -> Price {
-    match side {
-        Side::Buy => Price(best[1].0 - distance),
-        Side::Sell => Price(best[0].0 + distance),
     }
 }
 

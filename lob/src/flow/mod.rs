@@ -5,6 +5,7 @@
 
 mod cancellation;
 mod config;
+mod distance;
 mod file;
 mod hawkes;
 mod hawkes_flow;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::cancellation::cancel_own;
 use super::{
-    Activity, CancellationRule, EmptySide, FlowParams, Imbalance, OrderFlow, SizeDistribution, SizeSampler,
-    WaitingTime,
+    Activity, CancellationRule, EmptySide, FlowParams, Imbalance, OrderFlow, SizeSampler, WaitingTime,
+    distance,
 };
 use crate::parameter::ParameterError;
 use crate::random::{exponential, uniform};
@@ -86,11 +86,6 @@ impl NoiseFlow {
     pub fn new(params: &FlowParams) -> Result<Self, ParameterError> {
         params.validate()?;
         let scaled = |rates: &[f64]| rates.iter().map(|rate| rate * params.scale).collect::<Vec<f64>>();
-        let distances = |rates: &[f64]| {
-            let drawn = rates.iter().enumerate().filter(|&(_, &rate)| rate > 0.0);
-            let (sizes, weights) = drawn.map(|(k, &rate)| (k as u64 + 1, rate)).unzip();
-            SizeSampler::new(&SizeDistribution::Empirical { sizes, weights })
-        };
         let limit = &params.limit_intensity;
         let (gain, reacts) = match params.imbalance {
             Imbalance::None => (0.0, [0.0; 3]),
@@ -102,7 +97,7 @@ impl NoiseFlow {
             market: [params.market_intensity.buy, params.market_intensity.sell]
                 .map(|rate| rate * params.scale),
             limit: [&limit.buy, &limit.sell].map(|rates| rates.iter().sum::<f64>() * params.scale),
-            limit_distance: [distances(&limit.buy)?, distances(&limit.sell)?],
+            limit_distance: [distance::sampler(&limit.buy)?, distance::sampler(&limit.sell)?],
             cancel: [scaled(&params.cancel_intensity.buy), scaled(&params.cancel_intensity.sell)],
             weight: params.imbalance.weights(params.opening.levels),
             gain,
@@ -236,13 +231,9 @@ impl NoiseFlow {
     /// A limit order of the crowd.
     #[inline]
     fn limit(&mut self, market: &mut Market, side: Side, rng: &mut SimRng) {
-        let distance = self.tables.limit_distance[side.index()].sample(rng).0 as i64;
+        let ticks = self.tables.limit_distance[side.index()].sample(rng).0 as i64;
         let quantity = self.tables.size_limit.sample(rng);
-        let opposite = self.best[side.opposite().index()];
-        let price = match side {
-            Side::Buy => Price(opposite.0 - distance),
-            Side::Sell => Price(opposite.0 + distance),
-        };
+        let price = distance::price(side, self.best, ticks);
         // Refused only beyond the book's price limits or at 2^64 lots; then nothing has changed.
         if market.submit(NewOrder::limit(CROWD, side, price, quantity)).is_ok() {
             self.follow(market, side, price, Some(quantity.0 as f64));
@@ -274,10 +265,10 @@ impl NoiseFlow {
     fn cancel(&mut self, market: &mut Market, side: Side, mut point: f64, rng: &mut SimRng) {
         // `point` is uniform below the side's cancellation rate; find the distance whose share it falls into.
         let rates = self.volume[side.index()].iter().zip(&self.tables.cancel[side.index()]);
-        let mut distance = 0;
+        let mut ticks = 0;
         for (index, (lots, rate)) in rates.enumerate() {
             if *lots > 0.0 {
-                distance = index + 1;
+                ticks = index + 1;
                 point -= lots * rate;
                 if point < 0.0 {
                     break;
@@ -285,11 +276,7 @@ impl NoiseFlow {
             }
         }
         let quantity = self.tables.size_cancel.sample(rng);
-        let opposite = self.best[side.opposite().index()];
-        let price = match side {
-            Side::Buy => Price(opposite.0 - distance as i64),
-            Side::Sell => Price(opposite.0 + distance as i64),
-        };
+        let price = distance::price(side, self.best, ticks as i64);
         let rule = self.tables.cancellation;
         let cancelled = cancel_own(market, rule, (side, price), quantity, &mut self.queue, rng);
         if cancelled.0 > 0 {
