@@ -4,19 +4,45 @@ CARGO ?= cargo
 # Extra arguments, as in: make demo ARGS="--strategies sl,twap --threads 1"
 ARGS ?=
 
+# Python is needed for the Python package alone: cargo build and cargo test do without.
+PYTHON ?= python3
+VENV ?= .venv
+VENV_PYTHON := $(CURDIR)/$(VENV)/bin/python
+# Maturin tells the same to cargo: one interpreter, one build.
+export PYO3_PYTHON = $(VENV_PYTHON)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo results test bench bench-latency bench-peers lint soak docs clean
+.PHONY: help setup demo results test bench bench-latency bench-peers lint soak docs python test-python test-sb3 clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Fetch all dependencies, so that everything else works offline
+setup: $(VENV)/.ready ## Fetch all dependencies, so that everything else works offline
 	$(CARGO) fetch --locked
 
-demo: ## The main job: build, then compare execution strategies in three markets and write out/comparison.html
+# A new virtual environment when there is none or it is for another Python, and its packages again when their list has changed.
+$(VENV)/.ready: pyproject.toml
+	test -x $(VENV_PYTHON) && $(VENV_PYTHON) -c "" || $(PYTHON) -m venv --clear $(VENV)
+	$(VENV_PYTHON) -m pip install --quiet --upgrade "pip>=25.1"
+	$(VENV_PYTHON) -m pip install --quiet --group test
+	touch $@
+
+# Everything that the extension is made of.
+EXTENSION_SOURCES := Cargo.toml Cargo.lock pyproject.toml \
+	$(shell find lob gym agents python config -name target -prune -o -type f \
+		! -name '*.py' ! -name '*.pyi' ! -name '*.so' ! -name '*.pyc' -print)
+
+$(VENV)/.extension: $(VENV)/.ready $(EXTENSION_SOURCES)
+	$(VENV)/bin/maturin develop --locked --quiet
+	touch $@
+
+python: $(VENV)/.extension ## Build the Python package into .venv, quickly; `pip install .` builds the fast one
+
+demo: ## The main job: compare execution strategies in three markets (out/comparison.html), then make a market (out/episode.png)
 	$(CARGO) build --release --locked
 	mkdir -p out
 	./target/release/lobgym compare --market all --lots all --episodes 2000 --html out/comparison.html --json out/comparison.json $(ARGS)
+	./target/release/lobgym episode --env market_making --set env.market=flow --set env.opening_book=live --png out/episode.png --json out/episode.json
 
 bench-latency: ## Time, exactness and memory of the order book on generated streams, beside a yardstick
 	$(CARGO) run --release --locked -p agents -- bench latency $(ARGS)
@@ -26,14 +52,26 @@ results: ## The tables of docs/results.md (a minute)
 	mkdir -p out
 	./target/release/lobgym compare --market all --lots all --episodes 10000 --seed 0 --html out/results.html --json out/results.json
 
-test: lint docs ## Everything CI checks: format, clippy, documentation, unit, property, doc and command-line tests
-	$(CARGO) test --workspace --locked
+test: lint docs ## Everything CI checks: format, clippy, documentation, types, and all tests in Rust and Python
+	$(CARGO) test --locked
+	$(MAKE) test-python
 
-lint: ## Format and clippy, warnings are errors
+test-python: $(VENV)/.extension ## The Python package: stub and types, then its tests
+	$(VENV_PYTHON) -m mypy.stubtest lobgym._core
+	$(VENV_PYTHON) -m mypy python/lobgym
+	$(VENV_PYTHON) -m pytest -q $(ARGS)
+
+test-sb3: $(VENV)/.extension ## The tests that need Stable-Baselines3 and PyTorch, which it installs (several GB)
+	$(VENV_PYTHON) -m pip install --quiet "stable-baselines3>=2.7" "torch>=2.3"
+	$(VENV_PYTHON) -m pytest -q tests/python/test_sb3.py tests/python/test_examples.py $(ARGS)
+
+lint: $(VENV)/.ready ## Format, clippy and ruff, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(VENV)/bin/ruff check python tests/python examples/python
+	$(VENV)/bin/ruff format --check python tests/python examples/python
 
-docs: ## Build the API documentation, warnings are errors
+docs: $(VENV)/.ready ## Build the API documentation, warnings are errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
 bench: ## The criterion suites (target/criterion keeps the results)
@@ -47,3 +85,4 @@ soak: ## 50 million requests against invariants and conservation (minutes)
 
 clean: ## Remove build output
 	$(CARGO) clean
+	rm -rf $(VENV) python/lobgym/*.so

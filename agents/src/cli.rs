@@ -9,7 +9,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod bench_env;
 mod compare;
+mod env_args;
+mod episode;
 mod failure;
 mod growth;
 mod latency;
@@ -39,7 +42,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure the order book
+    /// Measure the order book and the environments
     #[command(subcommand)]
     Bench(bench::Command),
     /// Compare execution strategies over the same simulated sessions
@@ -48,6 +51,8 @@ enum Command {
     Stationary(stationary::Arguments),
     /// Play a market's sessions: events and book snapshots as files, and the market's statistics
     Simulate(simulate::Arguments),
+    /// Play an episode of market making under quotes by rule: a picture and its figures
+    Episode(episode::Arguments),
     #[command(flatten)]
     Missing(missing::Command),
 }
@@ -69,6 +74,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Stationary(arguments) => stationary::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Episode(arguments) => episode::run(&arguments),
         Command::Missing(command) => Err(missing::run(&command)),
     };
     match result {

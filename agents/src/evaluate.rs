@@ -158,6 +158,14 @@ impl Comparison<'_> {
 }
 
 impl Outcomes {
+    /// The outcomes of an episode: task by task, strategy by strategy.
+    ///
+    /// # Panics
+    /// If the episode was not finished.
+    pub fn row(&self, episode: usize) -> &[Outcome] {
+        &self.rows[episode]
+    }
+
     /// Episodes that were finished.
     pub fn episodes(&self) -> usize {
         self.rows.len()

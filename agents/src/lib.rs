@@ -6,7 +6,14 @@
 
 pub mod baselines;
 pub mod cli;
+pub mod compare;
+pub mod env_rate;
 pub mod evaluate;
 pub mod execution;
+pub mod market_making;
 pub mod report;
+pub mod simulate;
 pub mod statistics;
+
+/// Writes a text file that appears whole or not at all.
+pub use lobgym_benches::atomic::write_text;

@@ -33,7 +33,7 @@ mod frame;
 mod journal;
 pub mod models;
 mod order;
-mod parameter;
+pub mod parameter;
 pub mod random;
 pub mod sim;
 mod types;

@@ -36,25 +36,25 @@ impl ParameterError {
 }
 
 /// Validation that passes with nothing to say.
-pub(crate) type Validity = Result<(), ParameterError>;
+pub type Validity = Result<(), ParameterError>;
 
 /// `value` must be finite and >= 0.
-pub(crate) fn non_negative(key: &str, value: f64) -> Validity {
+pub fn non_negative(key: &str, value: f64) -> Validity {
     within(key, value, value >= 0.0, "a finite number >= 0")
 }
 
 /// `value` must be finite and > 0.
-pub(crate) fn positive(key: &str, value: f64) -> Validity {
+pub fn positive(key: &str, value: f64) -> Validity {
     within(key, value, value > 0.0, "a finite number > 0")
 }
 
 /// `value` must be finite.
-pub(crate) fn finite(key: &str, value: f64) -> Validity {
+pub fn finite(key: &str, value: f64) -> Validity {
     within(key, value, true, "a finite number")
 }
 
 /// `value` must lie in [0, 1].
-pub(crate) fn probability(key: &str, value: f64) -> Validity {
+pub fn probability(key: &str, value: f64) -> Validity {
     within(key, value, (0.0..=1.0).contains(&value), "a number from 0 to 1")
 }
 
@@ -64,11 +64,7 @@ fn within(key: &str, value: f64, legal: bool, what: &str) -> Validity {
 }
 
 /// Every entry must be finite and >= 0, and the number of entries within `lengths`.
-pub(crate) fn non_negative_list(
-    key: &str,
-    values: &[f64],
-    lengths: std::ops::RangeInclusive<usize>,
-) -> Validity {
+pub fn non_negative_list(key: &str, values: &[f64], lengths: std::ops::RangeInclusive<usize>) -> Validity {
     length(key, values.len(), lengths)?;
     for (i, &value) in values.iter().enumerate() {
         if !(value.is_finite() && value >= 0.0) {
@@ -79,7 +75,7 @@ pub(crate) fn non_negative_list(
 }
 
 /// The number of entries of a list must lie within `lengths`.
-pub(crate) fn length(key: &str, found: usize, lengths: std::ops::RangeInclusive<usize>) -> Validity {
+pub fn length(key: &str, found: usize, lengths: std::ops::RangeInclusive<usize>) -> Validity {
     if lengths.contains(&found) {
         return Ok(());
     }
@@ -89,7 +85,7 @@ pub(crate) fn length(key: &str, found: usize, lengths: std::ops::RangeInclusive<
 }
 
 /// `value` must lie within `range`.
-pub(crate) fn integer<T>(key: &str, value: T, range: std::ops::RangeInclusive<T>) -> Validity
+pub fn integer<T>(key: &str, value: T, range: std::ops::RangeInclusive<T>) -> Validity
 where
     T: PartialOrd + fmt::Display + Copy,
 {

@@ -2,7 +2,7 @@
 
 use lob::flow::{FlowConfig, FlowParams, MarketConfig, OpeningBook, WaitingTime};
 use lob::sim::{
-    CROWD, Command, Delay, FIRST_AGENT, INITIAL, Latency, LatencyConfig, News, STRATEGIC, Simulator,
+    CROWD, Command, Delay, FIRST_AGENT, INITIAL, Latency, LatencyConfig, Market, News, STRATEGIC, Simulator,
 };
 use lob::{BookConfig, Event, NewOrder, Owner, Price, Quantity, Side};
 
@@ -240,4 +240,35 @@ fn a_refused_order_is_reported_and_forgotten() {
     assert_eq!(reports[0].ticket, Some(ticket));
     assert!(matches!(reports[0].news, News::Rejected(lob::RejectReason::PriceOutOfLimits(_))));
     assert!(sim.desk(desk).orders().is_empty());
+}
+
+#[test]
+fn a_fill_knows_the_prices_that_others_had_before_it() {
+    let mut market = Market::new(BookConfig::default()).expect("the defaults are legal");
+    market.watch_agents(true);
+    let limit = |owner, side, price, lots| NewOrder::limit(owner, side, Price(price), Quantity(lots));
+    for order in [
+        limit(CROWD, Side::Buy, 98, 9),
+        limit(CROWD, Side::Sell, 104, 9),
+        limit(FIRST_AGENT, Side::Buy, 100, 2),
+        limit(FIRST_AGENT, Side::Sell, 102, 3),
+        // Through the agent's bid and on into the crowd's.
+        NewOrder::market(CROWD, Side::Sell, Quantity(5)),
+        // Through the agent's ask, and the rest comes to stand as the best bid.
+        limit(CROWD, Side::Buy, 103, 5),
+        // The agent takes a lot of that.
+        NewOrder::market(FIRST_AGENT, Side::Sell, Quantity(1)),
+    ] {
+        market.submit(order).expect("a legal order");
+    }
+    let others = |bid, ask| [Some(Price(bid)), Some(Price(ask))];
+    let seen: Vec<_> = market.drain_fills().map(|fill| (fill.touch, fill.others)).collect();
+    assert_eq!(
+        seen,
+        [
+            (others(100, 102), others(98, 104)),
+            (others(98, 102), others(98, 104)),
+            (others(103, 104), others(103, 104)),
+        ]
+    );
 }

@@ -1,8 +1,8 @@
-//! `lobgym bench`: measure the order book.
+//! `lobgym bench`: measure the order book and the environments.
 
 use clap::Subcommand;
 
-use super::{Failure, growth, latency, memory};
+use super::{Failure, bench_env, growth, latency, memory};
 
 /// What can be measured.
 #[derive(Debug, Subcommand)]
@@ -11,6 +11,8 @@ pub(super) enum Command {
     Latency(latency::Arguments),
     /// Time a message as the book grows from 100 to 1,000,000 live orders
     Growth(growth::Arguments),
+    /// Steps a second of environments, and their memory
+    Env(bench_env::Arguments),
     /// Peak memory of one engine on the stream on standard input (run by `bench latency`)
     #[command(hide = true)]
     Memory(memory::Arguments),
@@ -21,6 +23,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Latency(arguments) => latency::run(&arguments),
         Command::Growth(arguments) => growth::run(&arguments),
+        Command::Env(arguments) => bench_env::run(&arguments),
         Command::Memory(arguments) => memory::run(&arguments),
     }
 }

@@ -11,6 +11,10 @@ use lobgym_benches::file::FileError;
 use lobgym_benches::measure::MeasureError;
 use thiserror::Error;
 
+use crate::env_rate::RateError;
+use crate::market_making::QuotingError;
+use crate::simulate::SimulateError;
+
 /// Why a subcommand did not do all of its work.
 #[derive(Debug, Error)]
 pub enum Failure {
@@ -58,6 +62,21 @@ pub enum Failure {
     /// The handler for Ctrl-C could not be installed.
     #[error("Ctrl-C handler: {0}")]
     Signal(#[from] ctrlc::Error),
+    /// Settings of an environment are not legal. Exit code 2.
+    #[error(transparent)]
+    Config(#[from] gym::ConfigError),
+    /// An environment could not be measured.
+    #[error(transparent)]
+    Rate(#[from] RateError),
+    /// An environment did not do what it was asked.
+    #[error(transparent)]
+    Env(#[from] gym::EnvError),
+    /// An episode could not be played under quotes.
+    #[error(transparent)]
+    Quoting(#[from] QuotingError),
+    /// A picture could not be made.
+    #[error("picture: {0}")]
+    Picture(#[from] png::EncodingError),
     /// A latency model cannot be used.
     #[error(transparent)]
     Latency(#[from] lob::sim::LatencyError),
@@ -69,13 +88,40 @@ pub enum Failure {
     NotExact(String),
 }
 
+impl From<SimulateError> for Failure {
+    fn from(error: SimulateError) -> Self {
+        match error {
+            SimulateError::Parameter(error) => Self::Parameter(error),
+            SimulateError::Latency(error) => Self::Latency(error),
+            SimulateError::Npz(error) => Self::Npz(error),
+            SimulateError::Output { path, source } => Self::Output { path, source },
+            SimulateError::Plot(problem) => Self::Plot(problem),
+            SimulateError::Stopped => Self::Abandoned,
+        }
+    }
+}
+
 impl Failure {
     /// What the shell is told: 2 for wrong usage, 130 after Ctrl-C, else 1.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Usage(_) | Self::Parameter(_) => 2,
+            Self::Config(error)
+            | Self::Rate(RateError::Config(error))
+            | Self::Quoting(QuotingError::Config(error))
+                if is_wrong_usage(error) =>
+            {
+                2
+            }
+            Self::Quoting(QuotingError::Parameter(_)) => 2,
             Self::Interrupted | Self::Abandoned => 130,
             _ => 1,
         })
     }
+}
+
+/// A key or value that is not legal, where it was typed or in a file; as opposed to a file that cannot be read.
+fn is_wrong_usage(error: &gym::ConfigError) -> bool {
+    use gym::ConfigError;
+    matches!(error, ConfigError::Parameter(_) | ConfigError::InFile { .. } | ConfigError::Yaml { .. })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
-use lobgym_benches::atomic::write_text;
+use lobgym_benches::atomic::{write_atomically, write_text};
 use serde::Serialize;
 
 use super::Failure;
@@ -54,6 +54,12 @@ pub(super) fn report(
 /// Writes a file atomically.
 pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     write_text(path, text).map_err(|source| Failure::Output { path: path.to_owned(), source })
+}
+
+/// Writes a file of bytes atomically.
+pub(super) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write_atomically(path, |writer| writer.write_all(bytes))
+        .map_err(|source| Failure::Output { path: path.to_owned(), source })
 }
 
 /// Prints to standard output. A reader that has gone (`| head`) is no failure.

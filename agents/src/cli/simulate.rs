@@ -4,23 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use lob::flow::OpeningBook;
-use serde::Serialize;
 
 use super::market_args::MarketArgs;
 use super::output::{self, JsonTarget};
 use super::{Failure, Stop};
-use crate::statistics::{counted_mean, median, variance_per_second};
-use files::Target;
-use session::{KINDS, PROBE_LOTS, PROBE_TIMES, Plan, SAMPLES_PER_SECOND, SIGNATURE_LAGS, Sums};
-
-mod figure;
-mod files;
-mod session;
-
-/// Version of the JSON.
-const SCHEMA_VERSION: u32 = 1;
-/// Book snapshots that one file may hold.
-const MOST_SNAPSHOTS: f64 = 1e7;
+use crate::simulate::{self, Report, Settings, Target};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -59,122 +47,23 @@ pub(super) struct Arguments {
     svg: Option<PathBuf>,
 }
 
-/// The statistics, as written to JSON. Prices in ticks, quantities in lots, times in seconds; `None` is what too few observations do not
-/// say.
-#[derive(Debug, Serialize)]
-struct Report {
-    schema_version: u32,
-    market: String,
-    book: OpeningBook,
-    seed: u64,
-    sessions: u64,
-    seconds: f64,
-    sample_seconds: f64,
-    spread: Spread,
-    volatility_signature: Vec<SignaturePoint>,
-    depth_profile: Vec<DepthPoint>,
-    return_autocorrelation: Correlations,
-    sign_autocorrelation: Correlations,
-    impact: Vec<Impact>,
-    event_rates: Vec<Rate>,
-    inter_event_time: InterEventTime,
-}
-
-#[derive(Debug, Serialize)]
-struct Spread {
-    mean_ticks: Option<f64>,
-    distribution: Vec<SpreadShare>,
-    empty_side_share: f64,
-}
-
-#[derive(Debug, Serialize)]
-struct SpreadShare {
-    ticks: u64,
-    share: f64,
-}
-
-#[derive(Debug, Serialize)]
-struct SignaturePoint {
-    lag_seconds: f64,
-    variance_per_second: Option<f64>,
-    changes: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct DepthPoint {
-    distance: u64,
-    bid_lots: Option<f64>,
-    ask_lots: Option<f64>,
-}
-
-#[derive(Debug, Serialize)]
-struct Correlations {
-    observations: u64,
-    white_noise_band: Option<f64>,
-    /// At lags 1, 2, ...
-    values: Vec<Option<f64>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Impact {
-    lots: u64,
-    response: Vec<ResponsePoint>,
-}
-
-#[derive(Debug, Serialize)]
-struct ResponsePoint {
-    seconds: f64,
-    mean_ticks: Option<f64>,
-    standard_error: Option<f64>,
-    orders: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Rate {
-    kind: &'static str,
-    side: &'static str,
-    events: u64,
-    per_second: f64,
-}
-
-#[derive(Debug, Serialize)]
-struct InterEventTime {
-    observations: u64,
-    mean_seconds: Option<f64>,
-    median_seconds: Option<f64>,
-}
-
 /// Runs it.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    check(arguments)?;
+    let settings = settings(arguments)?;
     let (name, config) = (arguments.market.name(), arguments.market.resolve()?);
     let stop = Stop::on_ctrl_c()?;
-    let samples = (arguments.seconds * SAMPLES_PER_SECOND as f64).round() as usize;
-    let levels = arguments.levels as usize;
-    let plan = Plan {
-        flow: &config.flow,
-        seed: arguments.seed,
-        sessions: arguments.sessions as usize,
-        samples,
-        levels,
-        threads: arguments.threads.map_or_else(
-            || std::thread::available_parallelism().map_or(1, usize::from),
-            |threads| threads as usize,
-        ),
-    };
     let bar = output::timed_progress(arguments.sessions);
     bar.set_message("sessions");
-    let sums = session::play_all(&plan, &stop, &|| bar.inc(1));
+    let report = simulate::statistics(&name, &config.flow, &settings, stop.flag(), &|| bar.inc(1));
     bar.finish_and_clear();
-    let report = summarise(arguments, name, config.flow.opening().book, sums?);
+    let report = report?;
     // Everything is ready before anything is written.
     let recording = if arguments.events.is_some() || arguments.snapshots.is_some() {
-        let seconds = samples as f64 / SAMPLES_PER_SECOND as f64;
-        Some(files::record(&config.flow, arguments.seed, seconds, arguments.interval, levels, &stop)?)
+        Some(simulate::record(&config.flow, &settings, stop.flag())?)
     } else {
         None
     };
-    let drawing = arguments.svg.as_ref().map(|path| Ok::<_, Failure>((path, figure::draw(&report)?)));
+    let drawing = arguments.svg.as_ref().map(|path| Ok::<_, Failure>((path, simulate::draw(&report)?)));
     let drawing = drawing.transpose()?;
     if stop.requested() {
         return Err(Failure::Abandoned);
@@ -189,98 +78,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     output::report(&render(&report), &report, arguments.json.as_ref())
 }
 
-fn check(arguments: &Arguments) -> Result<(), Failure> {
-    let usage = |key: &str, value: f64, legal: &str| {
-        Err(Failure::Usage(format!("--{key} is {value}; legal: {legal}")))
+fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
+    let settings = Settings {
+        seconds: arguments.seconds,
+        sessions: arguments.sessions,
+        seed: arguments.seed,
+        threads: arguments.threads.map_or_else(
+            || std::thread::available_parallelism().map_or(1, usize::from),
+            |threads| threads as usize,
+        ),
+        interval: arguments.interval,
+        levels: arguments.levels as usize,
     };
-    if !(1.0..=1e6).contains(&arguments.seconds) {
-        return usage("seconds", arguments.seconds, "1 to 1000000 seconds");
-    }
-    if !(arguments.interval > 0.0 && arguments.interval <= arguments.seconds) {
-        return usage("interval", arguments.interval, "above 0 and at most the session's seconds");
-    }
-    if arguments.seconds / arguments.interval > MOST_SNAPSHOTS {
-        return usage("interval", arguments.interval, "long enough for at most 10000000 snapshots");
-    }
+    settings.validate().map_err(|error| Failure::Usage(format!("--{error}")))?;
     let targets = [&arguments.events, &arguments.snapshots].map(|target| target.as_ref().map(Target::path));
     if targets[0].is_some() && targets[0] == targets[1] {
         let text = "--events and --snapshots name the same file; legal: two files".to_owned();
         return Err(Failure::Usage(text));
     }
-    Ok(())
-}
-
-fn summarise(arguments: &Arguments, market: String, book: OpeningBook, mut sums: Sums) -> Report {
-    let in_seconds = |samples: usize| samples as f64 / SAMPLES_PER_SECOND as f64;
-    let two_sided: u64 = sums.spreads.values().sum();
-    let share = |count: u64| count as f64 / (sums.samples as f64).max(1.0);
-    let spread = Spread {
-        mean_ticks: counted_mean(&sums.spreads),
-        distribution: sums
-            .spreads
-            .iter()
-            .map(|(&ticks, &count)| SpreadShare { ticks, share: share(count) })
-            .collect(),
-        empty_side_share: share(sums.samples - two_sided),
-    };
-    let signature = SIGNATURE_LAGS.iter().zip(&sums.signature).map(|(&lag, moments)| SignaturePoint {
-        lag_seconds: in_seconds(lag),
-        variance_per_second: variance_per_second(moments, in_seconds(lag)),
-        changes: moments.count,
-    });
-    let average = |sum: f64| (two_sided > 0).then(|| sum / two_sided as f64);
-    let depth = sums.depth[0].iter().zip(&sums.depth[1]).zip(1..).map(|((&bid, &ask), distance)| {
-        DepthPoint { distance, bid_lots: average(bid), ask_lots: average(ask) }
-    });
-    let correlations = |of: &crate::statistics::Autocorrelation| Correlations {
-        observations: of.count(),
-        white_noise_band: of.white_noise_band(),
-        values: of.all(),
-    };
-    let impact = PROBE_LOTS.iter().zip(&sums.impact).map(|(&lots, moments)| Impact {
-        lots,
-        response: PROBE_TIMES
-            .iter()
-            .zip(moments)
-            .map(|(&samples, moments)| ResponsePoint {
-                seconds: in_seconds(samples),
-                mean_ticks: moments.mean(),
-                standard_error: moments.standard_error(),
-                orders: moments.count,
-            })
-            .collect(),
-    });
-    let played = sums.samples as f64 / SAMPLES_PER_SECOND as f64;
-    let rates = KINDS.iter().zip(&sums.events).flat_map(|(&kind, counts)| {
-        ["buy", "sell"].into_iter().zip(counts).map(move |(side, &events)| Rate {
-            kind,
-            side,
-            events,
-            per_second: events as f64 / played,
-        })
-    });
-    let gaps = sums.gaps.len();
-    Report {
-        schema_version: SCHEMA_VERSION,
-        market,
-        book,
-        seed: arguments.seed,
-        sessions: arguments.sessions,
-        seconds: played / arguments.sessions as f64,
-        sample_seconds: in_seconds(1),
-        spread,
-        volatility_signature: signature.collect(),
-        depth_profile: depth.collect(),
-        return_autocorrelation: correlations(&sums.returns),
-        sign_autocorrelation: correlations(&sums.signs),
-        impact: impact.collect(),
-        event_rates: rates.collect(),
-        inter_event_time: InterEventTime {
-            observations: gaps as u64,
-            mean_seconds: (gaps > 0).then(|| sums.gaps.iter().sum::<f64>() / gaps as f64),
-            median_seconds: median(&mut sums.gaps),
-        },
-    }
+    Ok(settings)
 }
 
 fn number(value: Option<f64>, digits: usize) -> String {

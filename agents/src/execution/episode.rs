@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use gym::envs::execution::{WINDOW_LEVELS, liquidate};
 use lob::models::{FeeConfig, FeeModel, Liquidity, OrderFees};
-use lob::sim::{Command, DeskId, Latency, Simulator};
+use lob::sim::{DeskId, Latency, Simulator};
 use lob::{BookConfig, Owner, ParameterError, Side};
 use thiserror::Error;
 
@@ -76,9 +77,6 @@ pub struct Arena {
     /// The same market without the agent.
     shadow: Simulator,
 }
-
-/// Sessions look some 40 ticks deep; a small window keeps them in the cache.
-const WINDOW_LEVELS: usize = 256;
 
 impl Arena {
     /// An arena for sessions of a market.
@@ -202,7 +200,7 @@ impl Arena {
                 steps.extend(step(sim, task, desk));
             }
         }
-        liquidate(sim, desk, task);
+        liquidate(sim, desk, task, 0);
         if let Some((_, steps)) = &mut picture {
             steps.extend(step(sim, task, desk));
         }
@@ -244,23 +242,4 @@ fn step(sim: &Simulator, task: &Task, desk: DeskId) -> Option<ExampleStep> {
         ask: book.best(Side::Sell)?.0 as f64,
         remaining: task.lots.saturating_sub(filled),
     })
-}
-
-/// Cancels what rests, and sells or buys the rest at market. With latency, the market order is sent when the cancellation is known
-/// to have arrived, so that nothing trades twice.
-fn liquidate(sim: &mut Simulator, desk: DeskId, task: &Task) {
-    let owner = sim.desk(desk).owner();
-    let filled = |sim: &Simulator| -> u64 {
-        sim.market().fills().iter().filter(|fill| fill.owner == owner).map(|fill| fill.fill.quantity.0).sum()
-    };
-    if filled(sim) >= task.lots {
-        return;
-    }
-    sim.send(desk, Command::CancelAll(None));
-    sim.settle(desk);
-    let rest = task.lots.saturating_sub(filled(sim));
-    if rest > 0 {
-        sim.submit(desk, lob::NewOrder::market(owner, task.side, lob::Quantity(rest)));
-        sim.settle(desk);
-    }
 }

@@ -92,7 +92,7 @@ impl Trace {
             outcome.fees += fill.fee / lots;
             *(if fill.maker { &mut passive } else { &mut aggressive }) += fill.lots;
             outcome.completion_seconds = fill.time;
-            proceeds += sign * (fill.price - self.arrival_touch) * weight;
+            proceeds += task.gain(self.arrival_touch, fill.price, fill.lots);
         }
         let filled = (passive + aggressive) as f64;
         (outcome.passive, outcome.aggressive) = (passive as f64 / lots, aggressive as f64 / lots);
@@ -100,7 +100,8 @@ impl Trace {
         let shadow_mid = shadow.mid(self.end_seconds);
         outcome.timing += sign * (self.arrival_mid - shadow_mid) * unfilled;
         outcome.impact += sign * (shadow_mid - self.final_mid) * unfilled;
-        proceeds += sign * (self.final_mid - self.arrival_touch) * unfilled;
+        let rest = task.lots.saturating_sub(passive + aggressive);
+        proceeds += task.gain(self.arrival_touch, self.final_mid, rest);
         if unfilled > 0.0 {
             outcome.completion_seconds = self.end_seconds;
         }

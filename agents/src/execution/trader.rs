@@ -68,11 +68,7 @@ impl Trader<'_> {
 
     /// The price `ticks` away from the far touch on the passive side: for a sale, best bid + `ticks`.
     pub fn passive(&self, ticks: i64) -> Option<Price> {
-        let far = self.far_touch()?;
-        Some(match self.task.side {
-            Side::Sell => Price(far.0 + ticks),
-            Side::Buy => Price(far.0 - ticks),
-        })
+        Some(self.task.passive(self.far_touch()?, ticks))
     }
 
     /// True if `a` is a more passive price than `b`: for a sale, higher.

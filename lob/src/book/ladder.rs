@@ -259,6 +259,14 @@ impl Ladder {
 
     /// Visible lots at `start`, `start - 1`, ... into `out`.
     pub(super) fn depth(&self, start: i64, out: &mut [crate::Quantity]) {
+        let last = start.saturating_sub(out.len() as i64 - 1);
+        if self.in_window(start) && self.in_window(last) && last <= start {
+            // Nearly always: all of it within the window, where the overflow has nothing.
+            for (offset, quantity) in out.iter_mut().enumerate() {
+                *quantity = crate::Quantity(self.levels[self.position(start - offset as i64)].visible);
+            }
+            return;
+        }
         for (offset, quantity) in out.iter_mut().enumerate() {
             let rank = start.wrapping_sub(offset as i64);
             *quantity = crate::Quantity(if self.in_window(rank) {

@@ -97,6 +97,16 @@ impl FlowConfig {
         }
     }
 
+    /// Its time of day, to be changed.
+    pub const fn profile_mut(&mut self) -> &mut Profile {
+        match self {
+            Self::Noise(params) | Self::Tactical(params) => &mut params.profile,
+            Self::Strategic(market) => &mut market.flow.profile,
+            Self::Hawkes(params) => &mut params.profile,
+            Self::QueueReactive(params) => &mut params.profile,
+        }
+    }
+
     /// The flow with an order-flow file applied: a full file replaces all parameters of noise and tactical traders; one with
     /// `bidv` and `askv` alone, and any file for the Hawkes and queue-reactive flows, replaces the shape of the opening book.
     ///

@@ -201,7 +201,7 @@ impl NoiseFlow {
     fn rates(&self) -> Rates {
         let tables = &*self.tables;
         if tables.weight.is_empty() {
-            let cancel = self.cancel_rate.map(|rate| rate.max(0.0));
+            let cancel = [self.cancel_rate[0].max(0.0), self.cancel_rate[1].max(0.0)];
             return Rates { limit: tables.limit, cancel, market: tables.market };
         }
         let [bids, asks] = self.pressure;

@@ -143,6 +143,16 @@ impl Desk {
         self.filled
     }
 
+    /// The engine's handle of an order, once it has arrived and been accepted.
+    pub fn handle(&self, ticket: Ticket) -> Option<Handle> {
+        self.handles.get(ticket.0 as usize).copied().flatten()
+    }
+
+    /// Orders sent in this session: their tickets are the numbers below it.
+    pub fn sent(&self) -> u32 {
+        self.handles.len() as u32
+    }
+
     /// Hands out what the agent has been told since it last asked, oldest first.
     pub fn take_reports(&mut self) -> std::vec::Drain<'_, Report> {
         self.inbox.drain(..)

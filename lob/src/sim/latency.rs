@@ -24,7 +24,7 @@ pub trait LatencyModel {
 
 /// Delays in both directions, as configured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct LatencyConfig {
     /// From the participant to the book.
     pub order: Delay,

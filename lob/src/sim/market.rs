@@ -37,6 +37,8 @@ pub struct AgentFill {
     pub fill: Fill,
     /// Best bid and best ask just before the request that caused the fill.
     pub touch: [Option<Price>; 2],
+    /// The same without the orders of this owner: what the market would have looked like had the owner not quoted.
+    pub others: [Option<Price>; 2],
 }
 
 /// A book with its traffic: the requests of flow, strategic trader and agents all go through it.
@@ -54,7 +56,12 @@ pub struct Market {
     foreign_requests: u64,
     /// True if agents take part, whose fills are worth noting.
     has_agents: bool,
+    /// True if somebody waits to be told what happens to agents' orders.
+    has_listeners: bool,
     touch: [Option<Price>; 2],
+    /// Number of the first request after [`mark`](Self::mark), and the best prices right after it, once it was carried out.
+    marked: u64,
+    touch_after_mark: Option<[Option<Price>; 2]>,
     fills: Vec<AgentFill>,
     /// Events about agents' orders that have not been reported yet, with their times.
     agent_events: Vec<(f64, Event)>,
@@ -79,7 +86,10 @@ impl Market {
             requests: 0,
             foreign_requests: 0,
             has_agents: false,
+            has_listeners: false,
             touch: [None; 2],
+            marked: 0,
+            touch_after_mark: None,
             fills: Vec::new(),
             agent_events: Vec::new(),
             is_recorded: false,
@@ -95,6 +105,7 @@ impl Market {
         self.events.clear();
         self.tally = OrderTally::default();
         (self.traded, self.requests, self.foreign_requests) = (0, 0, 0);
+        (self.marked, self.touch_after_mark) = (0, None);
         self.fills.clear();
         self.agent_events.clear();
         self.log.iter_mut().for_each(Vec::clear);
@@ -153,6 +164,16 @@ impl Market {
         self.foreign_requests
     }
 
+    /// Wants to know the best prices right after the next request, whoever's; nothing is noted without agents.
+    pub fn mark(&mut self) {
+        (self.marked, self.touch_after_mark) = (self.requests + 1, None);
+    }
+
+    /// Best bid and best ask right after the first request since [`mark`](Self::mark); `None` while there was none.
+    pub fn touch_after_mark(&self) -> Option<[Option<Price>; 2]> {
+        self.touch_after_mark
+    }
+
     /// Fills of agents that nobody has taken yet, oldest first.
     pub fn fills(&self) -> &[AgentFill] {
         &self.fills
@@ -166,6 +187,37 @@ impl Market {
     /// Notes the fills of owners from [`FIRST_AGENT`] on, from now on.
     pub fn watch_agents(&mut self, watch: bool) {
         self.has_agents = watch;
+    }
+
+    /// Notes the events about agents' orders too, from now on: a desk reports them.
+    pub(super) fn listen(&mut self) {
+        self.has_agents = true;
+        self.has_listeners = true;
+    }
+
+    /// The best price of others than `owner`, one order left aside. Cost: the levels where nobody else stands.
+    fn best_without(&self, side: Side, owner: Owner, except: Option<Handle>) -> Option<Price> {
+        let is_other = |order: &crate::OrderView| order.owner != owner && Some(order.handle) != except;
+        let mut levels = self.book.levels(side);
+        levels
+            .find(|&(price, ..)| self.book.orders_at(side, price).any(|order| is_other(&order)))
+            .map(|l| l.0)
+    }
+
+    /// Best prices of others than `owner` before the latest request, in which `owner` traded with `taker` or as it.
+    #[cold]
+    fn others_before(&self, owner: Owner, taker: Handle, aggressor: Side) -> [Option<Price>; 2] {
+        let mut others = [None; 2];
+        // The incoming order may have come to rest on its own side, which is otherwise as it was.
+        others[aggressor.index()] = self.best_without(aggressor, owner, Some(taker));
+        // On the other side, the first that was traded with is the best there was.
+        let hit = aggressor.opposite();
+        let traded = self.events.iter().find_map(|event| match *event {
+            Event::Trade { maker_owner, price, .. } if maker_owner != owner => Some(price),
+            _ => None,
+        });
+        others[hit.index()] = traded.or_else(|| self.best_without(hit, owner, None));
+        others
     }
 
     /// Keeps every event with its time (s), or stops to.
@@ -254,13 +306,21 @@ impl Market {
         self.requests += 1;
         self.foreign_requests += u64::from(owner != CROWD);
         let result = request(&mut self.book, &mut self.events);
+        let mut has_traded = false;
         for event in &self.events {
             if let Event::Trade { quantity, .. } = event {
                 self.traded = self.traded.saturating_add(quantity.0);
+                has_traded = true;
             }
         }
         if self.has_agents {
-            self.note_agents();
+            if self.requests == self.marked {
+                self.touch_after_mark = Some([self.book.best_bid(), self.book.best_ask()]);
+            }
+            // Without a trade there is no fill; what else happens to agents' orders their own requests do, and only listeners want to know.
+            if has_traded || (self.has_listeners && owner >= FIRST_AGENT) {
+                self.note_agents();
+            }
         }
         if self.is_recorded {
             self.note_events();
@@ -270,20 +330,24 @@ impl Market {
 
     fn note_agents(&mut self) {
         let (time, touch) = (self.now, self.touch);
-        for &event in &self.events {
+        for index in 0..self.events.len() {
+            let event = self.events[index];
             let agents = match event {
                 Event::Trade {
                     maker, taker, maker_owner, taker_owner, price, quantity, aggressor, ..
                 } => {
-                    let mut note = |owner, handle, side, liquidity| {
-                        let fill = Fill { side, price, quantity, liquidity };
-                        self.fills.push(AgentFill { time, owner, handle, fill, touch });
-                    };
                     if maker_owner >= FIRST_AGENT {
-                        note(maker_owner, maker, aggressor.opposite(), Liquidity::Maker);
+                        let side = aggressor.opposite();
+                        let fill = Fill { side, price, quantity, liquidity: Liquidity::Maker };
+                        let others = self.others_before(maker_owner, taker, aggressor);
+                        let owner = maker_owner;
+                        self.fills.push(AgentFill { time, owner, handle: maker, fill, touch, others });
                     }
                     if taker_owner >= FIRST_AGENT {
-                        note(taker_owner, taker, aggressor, Liquidity::Taker);
+                        let fill = Fill { side: aggressor, price, quantity, liquidity: Liquidity::Taker };
+                        let others = self.others_before(taker_owner, taker, aggressor);
+                        let owner = taker_owner;
+                        self.fills.push(AgentFill { time, owner, handle: taker, fill, touch, others });
                     }
                     maker_owner >= FIRST_AGENT || taker_owner >= FIRST_AGENT
                 }
@@ -296,7 +360,7 @@ impl Market {
                 // Refusals are reported by what the request returns.
                 Event::Rejected { .. } => false,
             };
-            if agents {
+            if agents && self.has_listeners {
                 self.agent_events.push((time, event));
             }
         }

@@ -107,7 +107,7 @@ impl Simulator {
     pub fn add_desk(&mut self, latency: Latency) -> DeskId {
         let owner = Owner(FIRST_AGENT.0 + self.desks.len() as u32);
         self.desks.push(Desk::new(owner, latency, SimRng::seed_from_u64(0)));
-        self.market.watch_agents(true);
+        self.market.listen();
         DeskId(self.desks.len() - 1)
     }
 
@@ -262,6 +262,11 @@ impl Simulator {
     #[inline]
     pub fn market_mut(&mut self) -> &mut Market {
         &mut self.market
+    }
+
+    /// Best bid and best ask of the opening book.
+    pub fn opening_bests(&self) -> [Price; 2] {
+        [self.start.best_bid, self.start.best_ask]
     }
 
     /// Events of the flow since the session began, those before t = 0 included.

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use lob::flow::FlowConfig;
 use lob::sim::{CROWD, DeskId, LatencyConfig, Simulator, derive_seed};
 use lob::{BookConfig, CancelReason, Event, Handle, NewOrder, Owner, Quantity, Side};
 
-use super::super::{Failure, Stop};
+use super::SimulateError;
 use crate::statistics::{Autocorrelation, Moments, changes, count_values, response};
 
 /// Samples of the book a second.
@@ -94,14 +94,14 @@ fn merge_moments(all: &mut Vec<Moments>, more: &[Moments]) {
 }
 
 /// A simulator for statistics: with an agent who can act at once.
-fn simulator(flow: &FlowConfig) -> Result<(Simulator, DeskId), Failure> {
+fn simulator(flow: &FlowConfig) -> Result<(Simulator, DeskId), SimulateError> {
     let mut sim = bare_simulator(flow)?;
     let desk = sim.add_desk(LatencyConfig::default().compile("")?);
     Ok((sim, desk))
 }
 
 /// A simulator without agents that keeps its events.
-pub(super) fn bare_simulator(flow: &FlowConfig) -> Result<Simulator, Failure> {
+pub(super) fn bare_simulator(flow: &FlowConfig) -> Result<Simulator, SimulateError> {
     let book = BookConfig { window_levels: WINDOW_LEVELS, ..BookConfig::default() };
     let mut sim = Simulator::new(flow, book)?;
     sim.market_mut().keep_log(true);
@@ -109,12 +109,12 @@ pub(super) fn bare_simulator(flow: &FlowConfig) -> Result<Simulator, Failure> {
 }
 
 /// Sides of the orders in a session, as its events tell them.
-#[derive(Default)]
-pub(super) struct Sides(HashMap<Handle, Side>);
+#[derive(Clone, Debug, Default)]
+pub struct Sides(HashMap<Handle, Side>);
 
 impl Sides {
     /// The side of the order that the event is about (the incoming one's, of a trade).
-    pub(super) fn follow(&mut self, event: &Event) -> Option<Side> {
+    pub fn follow(&mut self, event: &Event) -> Option<Side> {
         match *event {
             Event::Accepted { handle, side, .. } => {
                 self.0.insert(handle, side);
@@ -199,7 +199,7 @@ struct Probe {
 }
 
 /// Plays one session. `None` if it was stopped.
-fn play(plan: &Plan<'_>, sim: &mut Simulator, desk: DeskId, index: usize, stop: &Stop) -> Option<Sums> {
+fn play(plan: &Plan<'_>, sim: &mut Simulator, desk: DeskId, index: usize, stop: &AtomicBool) -> Option<Sums> {
     let probe_times: Vec<usize> =
         PROBE_TIMES.into_iter().filter(|&samples| samples <= plan.samples).collect();
     // The probes of a session follow each other without overlap.
@@ -217,7 +217,7 @@ fn play(plan: &Plan<'_>, sim: &mut Simulator, desk: DeskId, index: usize, stop: 
         counter.sides.follow(&event);
     }
     for sample in 0..=plan.samples {
-        if sample % STOP_SAMPLES == 0 && stop.requested() {
+        if sample % STOP_SAMPLES == 0 && stop.load(Ordering::Relaxed) {
             return None;
         }
         sim.run_until(time_of(sample));
@@ -275,30 +275,34 @@ fn play(plan: &Plan<'_>, sim: &mut Simulator, desk: DeskId, index: usize, stop: 
 }
 
 /// Plays all sessions and adds their sums in the order of the sessions. `progress` is called after each.
-pub(super) fn play_all(plan: &Plan<'_>, stop: &Stop, progress: &(dyn Fn() + Sync)) -> Result<Sums, Failure> {
+pub(super) fn play_all(
+    plan: &Plan<'_>,
+    stop: &AtomicBool,
+    progress: &(dyn Fn() + Sync),
+) -> Result<Sums, SimulateError> {
     let next = AtomicUsize::new(0);
     let played: Mutex<Vec<Option<Sums>>> = Mutex::new(vec![None; plan.sessions]);
-    let work = || -> Result<(), Failure> {
+    let work = || -> Result<(), SimulateError> {
         let (mut sim, desk) = simulator(plan.flow)?;
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             if index >= plan.sessions {
                 return Ok(());
             }
-            let sums = play(plan, &mut sim, desk, index, stop).ok_or(Failure::Abandoned)?;
+            let sums = play(plan, &mut sim, desk, index, stop).ok_or(SimulateError::Stopped)?;
             played.lock().unwrap_or_else(|poisoned| poisoned.into_inner())[index] = Some(sums);
             progress();
         }
     };
     let threads = plan.threads.clamp(1, plan.sessions.max(1));
-    let results: Vec<Result<(), Failure>> = std::thread::scope(|scope| {
+    let results: Vec<Result<(), SimulateError>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers
             .into_iter()
             .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect()
     });
-    results.into_iter().collect::<Result<(), Failure>>()?;
+    results.into_iter().collect::<Result<(), SimulateError>>()?;
     let mut all = Sums::default();
     for sums in played.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).into_iter().flatten() {
         all.merge(sums);

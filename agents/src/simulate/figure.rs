@@ -6,8 +6,8 @@ use std::ops::Range;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::super::Failure;
-use super::{Correlations, Report};
+use super::SimulateError;
+use super::report::{Correlations, Report};
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), Box<dyn Error>>;
@@ -23,11 +23,14 @@ const TITLE_HEIGHT: u32 = 44;
 const SPREAD_SHARE: f64 = 0.999;
 
 /// Draws the statistics, as SVG.
-pub(super) fn draw(report: &Report) -> Result<String, Failure> {
+///
+/// # Errors
+/// [`SimulateError::Plot`].
+pub fn draw(report: &Report) -> Result<String, SimulateError> {
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        panels(&area, report).map_err(|error| Failure::Plot(error.to_string()))?;
+        panels(&area, report).map_err(|error| SimulateError::Plot(error.to_string()))?;
     }
     Ok(svg)
 }

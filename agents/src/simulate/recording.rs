@@ -8,23 +8,30 @@ use lob::flow::FlowConfig;
 use lob::sim::derive_seed;
 use lob::{Event, Handle, Owner, Price, Quantity, Side};
 
-use super::super::{Failure, Stop, output};
+use lobgym_benches::atomic::write_text;
+
+use super::SimulateError;
 use super::session::{Sides, bare_simulator};
 
 /// Names of the event kinds; their places are the numbers in the `.npz`.
-pub(super) const EVENT_KINDS: [&str; 8] =
+pub const EVENT_KINDS: [&str; 8] =
     ["accepted", "rejected", "trade", "cancelled", "amended", "triggered", "expired", "replenished"];
 
 /// A file whose ending says its format.
 #[derive(Clone, Debug)]
-pub(super) enum Target {
+pub enum Target {
+    /// NumPy arrays.
     Npz(PathBuf),
+    /// Text with a header line.
     Csv(PathBuf),
 }
 
 impl Target {
-    /// For clap.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    /// The file of a path, by its ending.
+    ///
+    /// # Errors
+    /// What is legal.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let path = PathBuf::from(text);
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("npz") => Ok(Self::Npz(path)),
@@ -33,7 +40,8 @@ impl Target {
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         match self {
             Self::Npz(path) | Self::Csv(path) => path,
         }
@@ -41,13 +49,41 @@ impl Target {
 }
 
 /// What is recorded of a session.
-pub(super) struct Recording {
-    events: Vec<EventRow>,
-    snapshots: Vec<Snapshot>,
-    levels: usize,
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recording {
+    /// Every event, in order, from the opening book on.
+    pub events: Vec<RecordedEvent>,
+    /// The book at 0, `interval`, 2 `interval`, ... seconds.
+    pub snapshots: Vec<Snapshot>,
+    /// Levels of the snapshots.
+    pub levels: usize,
 }
 
-/// One event. What its kind does not have is `None`.
+/// An event as it happened.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RecordedEvent {
+    /// When, in seconds.
+    pub time: f64,
+    /// What.
+    pub event: Event,
+    /// The side of the order that it is about; of a trade, the incoming one's.
+    pub side: Option<Side>,
+}
+
+/// The book at a time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// When, in seconds.
+    pub time: f64,
+    /// The best bid.
+    pub bid: Option<Price>,
+    /// The best ask.
+    pub ask: Option<Price>,
+    /// Visible lots at the best, one tick behind it, ...; bids, asks.
+    pub lots: [Vec<Quantity>; 2],
+}
+
+/// One event as a row of a file. What its kind does not have is `None`.
 struct EventRow {
     time: f64,
     kind: usize,
@@ -60,15 +96,6 @@ struct EventRow {
     maker_handle: Option<Handle>,
 }
 
-/// The book at a time.
-struct Snapshot {
-    time: f64,
-    bid: Option<Price>,
-    ask: Option<Price>,
-    /// Visible lots at the best, one tick behind it, ...; bids, asks.
-    lots: [Vec<Quantity>; 2],
-}
-
 /// Plays session 0 once more, and writes down everything.
 pub(super) fn record(
     flow: &FlowConfig,
@@ -76,20 +103,24 @@ pub(super) fn record(
     seconds: f64,
     interval: f64,
     levels: usize,
-    stop: &Stop,
-) -> Result<Recording, Failure> {
+    stopped: &dyn Fn() -> bool,
+) -> Result<Recording, SimulateError> {
     let mut sim = bare_simulator(flow)?;
     sim.reset(derive_seed(seed, 0));
     let (mut events, mut snapshots, mut sides) = (Vec::new(), Vec::new(), Sides::default());
     let last = (seconds / interval * (1.0 + 1e-12)).floor() as u64;
     for index in 0..=last + 1 {
-        if stop.requested() {
-            return Err(Failure::Abandoned);
+        if stopped() {
+            return Err(SimulateError::Stopped);
         }
         let time = if index > last { seconds } else { (index as f64 * interval).min(seconds) };
         sim.run_until(time);
         let log = sim.market_mut().take_log();
-        events.extend(log.iter().map(|(time, event)| row(*time, event, sides.follow(event))));
+        events.extend(log.into_iter().map(|(time, event)| RecordedEvent {
+            time,
+            event,
+            side: sides.follow(&event),
+        }));
         if index > last {
             break;
         }
@@ -103,7 +134,7 @@ pub(super) fn record(
     Ok(Recording { events, snapshots, levels })
 }
 
-fn row(time: f64, event: &Event, side: Option<Side>) -> EventRow {
+fn row(&RecordedEvent { time, event, side }: &RecordedEvent) -> EventRow {
     let about = |kind, owner, handle, price, quantity| EventRow {
         time,
         kind,
@@ -115,7 +146,7 @@ fn row(time: f64, event: &Event, side: Option<Side>) -> EventRow {
         maker_owner: None,
         maker_handle: None,
     };
-    match *event {
+    match event {
         Event::Accepted { handle, owner, price, quantity, .. } => {
             about(0, owner, handle, price, Some(quantity))
         }
@@ -161,26 +192,36 @@ fn price_or_nan(price: Option<Price>) -> f64 {
     price.map_or(f64::NAN, |price| price.0 as f64)
 }
 
+fn write(path: &Path, text: &str) -> Result<(), SimulateError> {
+    write_text(path, text).map_err(|source| SimulateError::Output { path: path.to_owned(), source })
+}
+
 impl Recording {
-    /// Writes the events.
-    pub(super) fn write_events(&self, target: &Target) -> Result<(), Failure> {
+    /// Writes the events: docs/data_format.md, "Session events".
+    ///
+    /// # Errors
+    /// What the system says, with the file.
+    pub fn write_events(&self, target: &Target) -> Result<(), SimulateError> {
         match target {
-            Target::Csv(path) => output::write_file(path, &self.events_csv()),
+            Target::Csv(path) => write(path, &self.events_csv()),
             Target::Npz(path) => self.events_npz(path),
         }
     }
 
-    /// Writes the snapshots.
-    pub(super) fn write_snapshots(&self, target: &Target) -> Result<(), Failure> {
+    /// Writes the snapshots: docs/data_format.md, "Book snapshots".
+    ///
+    /// # Errors
+    /// What the system says, with the file.
+    pub fn write_snapshots(&self, target: &Target) -> Result<(), SimulateError> {
         match target {
-            Target::Csv(path) => output::write_file(path, &self.snapshots_csv()),
+            Target::Csv(path) => write(path, &self.snapshots_csv()),
             Target::Npz(path) => self.snapshots_npz(path),
         }
     }
 
     fn events_csv(&self) -> String {
         let mut text = "time,kind,owner,side,price,quantity,handle,maker_owner,maker_handle\n".to_owned();
-        for row in &self.events {
+        for row in self.events.iter().map(row) {
             let (kind, side) = (EVENT_KINDS[row.kind], cell(row.side.map(side_name)));
             let owners = [row.owner, row.maker_owner].map(|owner| cell(owner.map(|owner| owner.0)));
             let handles = [row.handle, row.maker_handle].map(|handle| cell(handle.map(Handle::to_bits)));
@@ -196,12 +237,13 @@ impl Recording {
         text
     }
 
-    fn events_npz(&self, path: &Path) -> Result<(), Failure> {
+    fn events_npz(&self, path: &Path) -> Result<(), SimulateError> {
         let shape = [self.events.len()];
+        let rows: Vec<EventRow> = self.events.iter().map(row).collect();
         let integers = |of: &dyn Fn(&EventRow) -> Option<i64>| -> Vec<i64> {
-            self.events.iter().map(|row| of(row).unwrap_or(-1)).collect()
+            rows.iter().map(|row| of(row).unwrap_or(-1)).collect()
         };
-        let floats = |of: &dyn Fn(&EventRow) -> f64| -> Vec<f64> { self.events.iter().map(of).collect() };
+        let floats = |of: &dyn Fn(&EventRow) -> f64| -> Vec<f64> { rows.iter().map(of).collect() };
         let bits = |handle: Handle| handle.to_bits().cast_signed();
         let mut file = NpzWriter::create(path)?;
         file.scalar_i64("format_version", 1)?;
@@ -239,7 +281,7 @@ impl Recording {
         text
     }
 
-    fn snapshots_npz(&self, path: &Path) -> Result<(), Failure> {
+    fn snapshots_npz(&self, path: &Path) -> Result<(), SimulateError> {
         let shape = [self.snapshots.len()];
         let floats = |of: &dyn Fn(&Snapshot) -> f64| -> Vec<f64> { self.snapshots.iter().map(of).collect() };
         let lots = |side: Side| -> Vec<i64> {

@@ -1,0 +1,161 @@
+//! Episodes of a market-making environment under a quoting strategy.
+
+use gym::{Action, AnyEnv, ConfigError, Env, EnvConfig, EnvError, Episodes, OffsetsAndSizes, Step};
+use lob::ParameterError;
+use lob::sim::derive_seed;
+use serde_json::Value;
+use thiserror::Error;
+
+use super::{Quoter, Situation};
+
+/// Why an episode cannot be played under quotes.
+#[derive(Debug, Error)]
+pub enum QuotingError {
+    /// The environment cannot be made.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// It does not take quotes, or does not say what they need.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+    /// It did not do what it was asked.
+    #[error(transparent)]
+    Env(#[from] EnvError),
+}
+
+/// What an episode came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Played {
+    /// Decisions.
+    pub steps: u64,
+    /// Sum of the rewards.
+    pub reward: f64,
+    /// Mean of |inventory| over the decisions, lots.
+    pub mean_abs_inventory: f64,
+    /// Greatest |inventory|, lots.
+    pub max_abs_inventory: f64,
+    /// The environment's infos after the last step, by name; their units are in its documentation.
+    pub infos: Vec<(&'static str, f64)>,
+}
+
+impl Played {
+    /// One of the infos; NaN if the environment has none of that name.
+    pub fn info(&self, name: &str) -> f64 {
+        self.infos.iter().find(|(known, _)| *known == name).map_or(f64::NAN, |info| info.1)
+    }
+}
+
+/// An environment that is quoted in: anything whose action is [`OffsetsAndSizes`] and whose infos have `time`, `mid` and `inventory`.
+#[derive(Debug)]
+pub struct QuotingSession {
+    episodes: Episodes<AnyEnv>,
+    codec: OffsetsAndSizes,
+    /// Where `time`, `mid` and `inventory` are among the infos.
+    places: [usize; 3],
+    infos: Vec<f64>,
+    observation: Vec<f32>,
+}
+
+impl QuotingSession {
+    /// An environment to quote in.
+    ///
+    /// # Errors
+    /// Settings that are not legal, or an environment that does not take quotes.
+    pub fn new(config: &EnvConfig) -> Result<Self, QuotingError> {
+        let codec = codec(config)?;
+        let env = AnyEnv::new(config)?;
+        let names = env.info_names();
+        let place = |wanted: &str| {
+            names
+                .iter()
+                .position(|name| *name == wanted)
+                .ok_or_else(|| refused(config, format!("no info {wanted}")))
+        };
+        let places = [place("time")?, place("mid")?, place("inventory")?];
+        if *env.action_space() != codec.space() {
+            return Err(refused(config, "another action".into()).into());
+        }
+        let (infos, observation) = (vec![0.0; names.len()], vec![0.0; env.observation_space().len()]);
+        Ok(Self {
+            episodes: Episodes::new(env, config.max_episode_steps()),
+            codec,
+            places,
+            infos,
+            observation,
+        })
+    }
+
+    /// What actions mean here.
+    pub fn codec(&self) -> OffsetsAndSizes {
+        self.codec
+    }
+
+    /// Length of an episode, s.
+    ///
+    /// # Errors
+    /// [`QuotingError::Env`] if a session cannot be begun to ask.
+    pub fn horizon(&mut self) -> Result<f64, QuotingError> {
+        self.episodes.reset(Some(0), &mut self.observation)?;
+        Ok(self.episodes.env().scene().horizon)
+    }
+
+    /// Plays the episode of a seed. `watch` is called after the reset (with no step) and after each step.
+    ///
+    /// # Errors
+    /// [`QuotingError::Env`] if the session cannot be played.
+    pub fn play(
+        &mut self,
+        seed: u64,
+        quoter: &mut dyn Quoter,
+        mut watch: impl FnMut(&AnyEnv, Option<&Step>),
+    ) -> Result<Played, QuotingError> {
+        self.episodes.reset(Some(seed), &mut self.observation)?;
+        // A stream of its own: a strategy that draws must not draw the market's numbers.
+        quoter.start(derive_seed(seed, u64::MAX));
+        watch(self.episodes.env(), None);
+        let horizon = self.episodes.env().scene().horizon;
+        let mut played = Played::default();
+        let mut sum = 0.0;
+        self.episodes.env().write_info(&mut self.infos);
+        // The mid of an empty side is not known: quote around the last one that was.
+        let mut last_mid = 0.0;
+        while self.episodes.is_running() {
+            let [time, mid, inventory] = self.places.map(|place| self.infos[place]);
+            if mid.is_finite() {
+                last_mid = mid;
+            }
+            let situation = Situation { mid: last_mid, inventory, time_left: (horizon - time).max(0.0) };
+            let action = self.codec.action(&quoter.quotes(&situation));
+            let step = self.episodes.step(Action::Continuous(&action), &mut self.observation)?;
+            self.episodes.env().write_info(&mut self.infos);
+            let size = self.infos[self.places[2]].abs();
+            played.reward += step.reward;
+            played.steps += 1;
+            played.max_abs_inventory = played.max_abs_inventory.max(size);
+            sum += size;
+            watch(self.episodes.env(), Some(&step));
+        }
+        played.mean_abs_inventory = sum / played.steps.max(1) as f64;
+        played.infos =
+            self.episodes.env().info_names().iter().copied().zip(self.infos.iter().copied()).collect();
+        Ok(played)
+    }
+}
+
+fn refused(config: &EnvConfig, what: String) -> ParameterError {
+    let legal = "an environment with the action of offsets and sizes, as model_market_making has";
+    ParameterError::new("name", format_args!("{:?} ({what})", config.name()), legal)
+}
+
+/// How an environment reads quotes, from its settings.
+fn codec(config: &EnvConfig) -> Result<OffsetsAndSizes, ParameterError> {
+    let settings = config.to_map();
+    let number = |key: &str| {
+        settings.get(key).and_then(Value::as_f64).ok_or_else(|| refused(config, format!("no setting {key}")))
+    };
+    Ok(OffsetsAndSizes {
+        // A book's environment scales from the mid outwards.
+        min_offset: if settings.contains_key("min_offset_ticks") { number("min_offset_ticks")? } else { 0.0 },
+        max_offset: number("max_offset_ticks")?,
+        max_lots: number("max_quote_lots")? as u64,
+    })
+}

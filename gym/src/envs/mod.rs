@@ -1,0 +1,92 @@
+//! The environments.
+
+pub mod execution;
+mod market_making;
+mod model_market_making;
+
+pub use execution::{Execution, ExecutionConfig};
+pub use market_making::{ActionKind, AtLimit, MarketMaking, MarketMakingConfig, ObservationKind};
+pub use model_market_making::{ModelMarketMaking, ModelMarketMakingConfig};
+
+use crate::config::{ConfigError, EnvConfig, Task};
+use crate::env::{Action, Env, EnvError, Step};
+use crate::scene::Scene;
+use crate::space::{BoxSpace, Space};
+
+/// One of the environments, chosen by configuration.
+// The environment without a book is small and its steps are cheap: it lies in place. The others are a pointer away.
+#[derive(Clone, Debug)]
+pub enum AnyEnv {
+    /// [`MarketMaking`].
+    MarketMaking(Box<MarketMaking>),
+    /// [`Execution`].
+    Execution(Box<Execution>),
+    /// [`ModelMarketMaking`].
+    ModelMarketMaking(ModelMarketMaking),
+}
+
+impl AnyEnv {
+    /// The environment that a configuration describes.
+    ///
+    /// # Errors
+    /// A file or parameter that is not legal.
+    pub fn new(config: &EnvConfig) -> Result<Self, ConfigError> {
+        Ok(match &config.task {
+            Task::MarketMaking(own) => Self::MarketMaking(Box::new(MarketMaking::new(
+                own,
+                &config.market.resolve(&config.directory)?,
+            )?)),
+            Task::Execution(own) => {
+                Self::Execution(Box::new(Execution::new(own, &config.market.resolve(&config.directory)?)?))
+            }
+            Task::ModelMarketMaking(own) => Self::ModelMarketMaking(ModelMarketMaking::new(own)?),
+        })
+    }
+}
+
+/// The same call on whichever environment it is.
+macro_rules! dispatch {
+    ($self:expr, $env:ident => $call:expr) => {
+        match $self {
+            AnyEnv::MarketMaking($env) => $call,
+            AnyEnv::Execution($env) => $call,
+            AnyEnv::ModelMarketMaking($env) => $call,
+        }
+    };
+}
+
+impl Env for AnyEnv {
+    fn observation_space(&self) -> &BoxSpace {
+        dispatch!(self, env => env.observation_space())
+    }
+
+    fn action_space(&self) -> &Space {
+        dispatch!(self, env => env.action_space())
+    }
+
+    fn reset(&mut self, session: u64, observation: &mut [f32]) -> Result<(), EnvError> {
+        dispatch!(self, env => env.reset(session, observation))
+    }
+
+    #[inline]
+    fn step(&mut self, action: Action<'_>, observation: &mut [f32]) -> Step {
+        dispatch!(self, env => env.step(action, observation))
+    }
+
+    fn info_names(&self) -> &'static [&'static str] {
+        dispatch!(self, env => env.info_names())
+    }
+
+    #[inline]
+    fn write_info(&self, info: &mut [f64]) {
+        dispatch!(self, env => env.write_info(info));
+    }
+
+    fn scene(&self) -> Scene {
+        dispatch!(self, env => env.scene())
+    }
+
+    fn step_cost_ns(&self) -> u64 {
+        dispatch!(self, env => env.step_cost_ns())
+    }
+}

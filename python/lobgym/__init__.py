@@ -1,0 +1,100 @@
+"""An event-driven limit order book simulator with environments for reinforcement learning.
+
+``import lobgym`` registers ``lobgym/Execution-v0``, ``lobgym/MarketMaking-v0`` and ``lobgym/ModelMarketMaking-v0`` with Gymnasium, for
+``gymnasium.make`` and, as one native batch on worker threads, ``gymnasium.make_vec``.
+"""
+
+from gymnasium.envs.registration import register as _register
+
+from lobgym._core import (
+    AGENT_ORDER_DTYPE,
+    BASIC_MESSAGE_DTYPE,
+    EVENT_DTYPE,
+    FILL_DTYPE,
+    LEVEL_DTYPE,
+    MESSAGE_DTYPE,
+    ORDER_DTYPE,
+    REPORT_DTYPE,
+    SESSION_EVENT_DTYPE,
+    STOP_DTYPE,
+    Comparison,
+    OrderBook,
+    Simulation,
+    Simulator,
+    State,
+    __version__,
+    compare,
+    simulate,
+)
+from lobgym.book import (
+    EventFlag,
+    EventKind,
+    MessageFlag,
+    MessageKind,
+    OrderFlag,
+    Reason,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    format_events,
+    messages,
+)
+from lobgym.envs import Env
+from lobgym.errors import BusyError, ClosedError, InternalError, InvalidAction, SessionError
+from lobgym.table import Table
+from lobgym.vector import VectorEnv
+
+__all__ = [
+    "AGENT_ORDER_DTYPE",
+    "BASIC_MESSAGE_DTYPE",
+    "EVENT_DTYPE",
+    "FILL_DTYPE",
+    "LEVEL_DTYPE",
+    "MESSAGE_DTYPE",
+    "ORDER_DTYPE",
+    "REPORT_DTYPE",
+    "SESSION_EVENT_DTYPE",
+    "STOP_DTYPE",
+    "BusyError",
+    "ClosedError",
+    "Comparison",
+    "Env",
+    "EventFlag",
+    "EventKind",
+    "InternalError",
+    "InvalidAction",
+    "MessageFlag",
+    "MessageKind",
+    "OrderBook",
+    "OrderFlag",
+    "Reason",
+    "SelfTradePrevention",
+    "SessionError",
+    "Side",
+    "Simulation",
+    "Simulator",
+    "State",
+    "Table",
+    "TimeInForce",
+    "VectorEnv",
+    "__version__",
+    "compare",
+    "format_events",
+    "messages",
+    "simulate",
+]
+
+for _id, _name in {
+    "lobgym/Execution-v0": "execution",
+    "lobgym/MarketMaking-v0": "market_making",
+    "lobgym/ModelMarketMaking-v0": "model_market_making",
+}.items():
+    _register(
+        _id,
+        entry_point="lobgym.envs:Env",
+        vector_entry_point="lobgym.vector:VectorEnv",
+        # The native environment refuses a step before reset() itself.
+        order_enforce=False,
+        kwargs={"name": _name},
+    )
+del _id, _name

@@ -1,0 +1,62 @@
+//! What goes wrong in Rust, as Python's exceptions. Their classes are in `lobgym/errors.py`: some have two bases.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use gym::{ConfigError, EnvError};
+use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyValueError};
+use pyo3::prelude::*;
+
+pyo3::import_exception!(gymnasium.error, ResetNeeded);
+pyo3::import_exception!(lobgym.errors, BusyError);
+pyo3::import_exception!(lobgym.errors, ClosedError);
+pyo3::import_exception!(lobgym.errors, InternalError);
+pyo3::import_exception!(lobgym.errors, InvalidAction);
+pyo3::import_exception!(lobgym.errors, SessionError);
+
+/// Settings that cannot be used: `ValueError`, or `OSError` for a file that cannot be read.
+pub(crate) fn config(error: &ConfigError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        ConfigError::Io { problem, .. } if problem.kind() == std::io::ErrorKind::NotFound => {
+            PyFileNotFoundError::new_err(text)
+        }
+        ConfigError::Io { .. } => PyOSError::new_err(text),
+        _ => PyValueError::new_err(text),
+    }
+}
+
+/// What an environment refused.
+pub(crate) fn env(error: &EnvError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        EnvError::Action { .. } => InvalidAction::new_err(text),
+        EnvError::NotReset { .. } | EnvError::Ended { .. } => ResetNeeded::new_err(text),
+        EnvError::Session { .. } => SessionError::new_err(text),
+        EnvError::Parameter(_) | EnvError::Buffer { .. } => PyValueError::new_err(text),
+    }
+}
+
+/// A panic is a defect of ours; it ends the call and not the interpreter.
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> PyErr {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    InternalError::new_err(format!("internal error in lobgym, please report it: {text}"))
+}
+
+/// Calls `work`; its panic becomes `lobgym.InternalError`.
+///
+/// Whoever changes something in `work` must not use it again after an error: it may have been left half-way.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> PyResult<T> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panicked(&*panic))
+}
+
+/// Panics, for the tests, as a defect would: on this thread or where [`interrupt`](crate::interrupt) works.
+#[pyfunction]
+pub(crate) fn _panic(py: Python<'_>, elsewhere: bool) -> PyResult<()> {
+    if elsewhere {
+        crate::interrupt::run(py, |_| panic!("on purpose"))
+    } else {
+        guarded(|| panic!("on purpose"))
+    }
+}

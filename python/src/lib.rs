@@ -1,0 +1,52 @@
+//! The Python extension `lobgym._core`: adapts the market, the environments and the comparisons to Python and adds nothing.
+
+// In alphabetical order.
+mod arguments;
+mod batch;
+mod book;
+mod compare;
+mod config;
+mod env;
+mod errors;
+mod interrupt;
+mod market;
+mod record;
+mod render;
+mod simulate;
+mod simulator;
+mod space;
+mod state;
+mod vector;
+
+/// Everything native.
+#[pyo3::pymodule]
+mod _core {
+    use pyo3::prelude::*;
+
+    // In alphabetical order of their names in Python.
+    #[pymodule_export]
+    use crate::book::PyOrderBook;
+    #[pymodule_export]
+    use crate::compare::{PyComparison, compare};
+    #[pymodule_export]
+    use crate::env::Env;
+    #[pymodule_export]
+    use crate::errors::_panic;
+    #[pymodule_export]
+    use crate::simulate::{PySimulation, simulate};
+    #[pymodule_export]
+    use crate::simulator::PySimulator;
+    #[pymodule_export]
+    use crate::state::State;
+    #[pymodule_export]
+    use crate::vector::VecEnv;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        crate::book::register(module)?;
+        crate::simulator::register(module)?;
+        // Names are told in `lobgym/__init__.py`.
+        module.delattr("__all__")
+    }
+}

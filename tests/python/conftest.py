@@ -1,0 +1,56 @@
+"""The environments that tests run over: each with every kind of action, and small enough for many episodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+import lobgym
+
+IDS = {
+    "execution": "lobgym/Execution-v0",
+    "market_making": "lobgym/MarketMaking-v0",
+    "model_market_making": "lobgym/ModelMarketMaking-v0",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An environment with settings."""
+
+    name: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return IDS[self.name]
+
+    def env(self, **more: Any) -> lobgym.Env:
+        return lobgym.Env(self.name, **self.settings, **more)
+
+    def batch(self, num_envs: int, **more: Any) -> lobgym.VectorEnv:
+        return lobgym.VectorEnv(self.name, num_envs, **self.settings, **more)
+
+    def __str__(self) -> str:
+        return "-".join([self.name, str(self.settings.get("action", ""))]).rstrip("-")
+
+
+CASES = [
+    Case("model_market_making", {"step_seconds": 0.02}),
+    *(Case("market_making", {"steps": 40, "action": action}) for action in ("offsets_and_sizes", "grid", "ladder")),
+    *(Case("execution", {"horizon_seconds": 120.0, "action": action}) for action in ("simplex", "discrete", "rate")),
+]
+
+
+@pytest.fixture(params=CASES, ids=str)
+def case(request: pytest.FixtureRequest) -> Case:
+    """Each environment with each kind of action."""
+    return request.param
+
+
+@pytest.fixture
+def model() -> Case:
+    """The cheapest environment, for what does not depend on which it is."""
+    return CASES[0]

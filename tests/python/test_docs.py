@@ -1,0 +1,24 @@
+"""The blocks of the README and of docs/python.md run, each page's in order, in one namespace."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(("page", "least"), [("README.md", 1), ("docs/python.md", 6)])
+def test_the_page_runs(page: str, least: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = list(re.finditer(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
+    assert len(blocks) >= least
+    namespace: dict[str, Any] = {}
+    for block in blocks:
+        # Empty lines before it, so that a traceback has the page's line numbers.
+        line = text.count("\n", 0, block.start(1))
+        exec(compile("\n" * line + block[1], page, "exec"), namespace)
