@@ -13,6 +13,7 @@ mod bench_env;
 mod compare;
 mod env_args;
 mod episode;
+mod evaluate;
 mod failure;
 mod growth;
 mod latency;
@@ -24,6 +25,8 @@ mod plot;
 mod simulate;
 mod stationary;
 mod stop;
+#[cfg(feature = "torch")]
+mod train;
 
 pub use failure::Failure;
 pub use stop::Stop;
@@ -53,6 +56,11 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Play an episode of market making under quotes by rule: a picture and its figures
     Episode(episode::Arguments),
+    /// Evaluate market-making policies over the same sessions
+    Evaluate(evaluate::Arguments),
+    /// Train an agent: a run's directory with metrics, checkpoints and the policy
+    #[cfg(feature = "torch")]
+    Train(train::Arguments),
     #[command(flatten)]
     Missing(missing::Command),
 }
@@ -75,6 +83,9 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Stationary(arguments) => stationary::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Episode(arguments) => episode::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
+        #[cfg(feature = "torch")]
+        Command::Train(arguments) => train::run(&arguments),
         Command::Missing(command) => Err(missing::run(&command)),
     };
     match result {

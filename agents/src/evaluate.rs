@@ -1,22 +1,19 @@
 //! Seeded comparison of strategies: the same sessions for all of them, and what that says about their differences.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use lob::ParameterError;
 use lob::flow::MarketConfig;
 use lob::sim::{Latency, derive_seed};
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::baselines::{StrategyFactory, StrategyName};
 use crate::execution::{Arena, EpisodeError, Outcome, Task};
 use crate::report::{Cell, Paired, StrategySummary};
+use crate::sharing::share_out;
+use crate::statistics::{mean_and_deviation, paired_difference, worst_twentieth};
 
 /// The strategy that the others are compared with.
 pub const AGAINST: StrategyName = StrategyName::Twap;
-
-/// Episodes that a worker takes at a time: enough to make handing them out cheap, few enough to end together.
-const CHUNK: usize = 16;
 
 /// One market's part of a comparison: each task with each strategy, over the same sessions.
 pub struct Comparison<'a> {
@@ -56,69 +53,21 @@ impl Comparison<'_> {
         stop: &AtomicBool,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Outcomes, EpisodeError> {
-        let next = AtomicUsize::new(0);
-        let failed = AtomicBool::new(false);
-        let finished: Mutex<Vec<(usize, Vec<Vec<Outcome>>)>> = Mutex::new(Vec::new());
-        let failure: Mutex<Option<(usize, EpisodeError)>> = Mutex::new(None);
-        let work = || -> Result<(), (usize, EpisodeError)> {
-            let at = |error| (0, EpisodeError::Market(error));
-            let mut arena =
-                Arena::new(&self.market.flow, self.market.fees, self.latency.clone()).map_err(at)?;
+        let worker = || -> Result<_, EpisodeError> {
+            let mut arena = Arena::new(&self.market.flow, self.market.fees, self.latency.clone())?;
             let made: Result<Vec<_>, ParameterError> =
                 self.strategies.iter().map(|&name| self.factory.make(name)).collect();
-            let mut strategies = made.map_err(at)?;
-            while !stop.load(Ordering::Relaxed) && !failed.load(Ordering::Relaxed) {
-                let first = next.fetch_add(CHUNK, Ordering::Relaxed);
-                if first >= self.episodes {
-                    break;
-                }
-                let last = (first + CHUNK).min(self.episodes);
-                let mut rows = Vec::with_capacity(last - first);
-                for episode in first..last {
-                    if stop.load(Ordering::Relaxed) {
-                        // The rest of the chunk would be a gap.
-                        return Ok(());
-                    }
-                    let mut row = Vec::with_capacity(self.tasks.len() * strategies.len());
-                    let seed = derive_seed(self.seed, episode as u64);
-                    arena
-                        .run_all(self.tasks, &mut strategies, seed, &mut row)
-                        .map_err(|error| (episode, error))?;
-                    rows.push(row);
-                }
-                progress(last - first);
-                finished.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((first, rows));
-            }
-            Ok(())
+            let mut strategies = made?;
+            Ok(move |episode: usize, rows: &mut Vec<Vec<Outcome>>| -> Result<(), EpisodeError> {
+                let mut row = Vec::with_capacity(self.tasks.len() * strategies.len());
+                let seed = derive_seed(self.seed, episode as u64);
+                arena.run_all(self.tasks, &mut strategies, seed, &mut row)?;
+                rows.push(row);
+                Ok(())
+            })
         };
-        let threads = self.threads.clamp(1, self.episodes.div_ceil(CHUNK).max(1));
-        crossbeam::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|_| {
-                    if let Err((episode, error)) = work() {
-                        failed.store(true, Ordering::Relaxed);
-                        let mut failure = failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                        // The same failure is reported for any number of threads, as far as they got to it.
-                        if failure.as_ref().is_none_or(|(first, _)| episode < *first) {
-                            *failure = Some((episode, error));
-                        }
-                    }
-                });
-            }
-        })
-        .expect("a worker returns its errors and does not panic");
-        if let Some((_, error)) = failure.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
-            return Err(error);
-        }
-        let mut chunks = finished.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        chunks.sort_unstable_by_key(|&(first, _)| first);
-        let mut rows = Vec::with_capacity(self.episodes);
-        for (first, chunk) in chunks {
-            if first != rows.len() {
-                break;
-            }
-            rows.extend(chunk);
-        }
+        let chunks = share_out(self.episodes, self.threads, stop, progress, worker)?;
+        let rows = chunks.into_iter().flatten().collect();
         Ok(Outcomes { rows })
     }
 
@@ -172,25 +121,6 @@ impl Outcomes {
     }
 }
 
-/// Mean and standard deviation (of the sample, n - 1); 0 where there are too few.
-fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    if values.is_empty() {
-        return (0.0, 0.0);
-    }
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-    (mean, if values.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
-}
-
-/// Mean of the worst 5% (at least one value): conditional value at risk of a reward (Rockafellar & Uryasev 2000).
-fn worst_twentieth(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let count = sorted.len().div_ceil(20);
-    if count == 0 { 0.0 } else { sorted[..count].iter().sum::<f64>() / count as f64 }
-}
-
 fn summarise(name: &str, outcomes: &[Outcome]) -> StrategySummary {
     let of = |field: fn(&Outcome) -> f64| -> Vec<f64> { outcomes.iter().map(field).collect() };
     let mean = |field: fn(&Outcome) -> f64| mean_and_deviation(&of(field)).0;
@@ -221,48 +151,14 @@ fn summarise(name: &str, outcomes: &[Outcome]) -> StrategySummary {
     }
 }
 
-/// Difference of mean rewards over the same sessions, with Student's 95% confidence interval of paired differences.
+/// Difference of mean rewards over the same sessions.
 fn pair(name: &str, outcomes: &[Outcome], against: &str, others: &[Outcome]) -> Paired {
-    let differences: Vec<f64> =
-        outcomes.iter().zip(others).map(|(one, other)| one.reward - other.reward).collect();
-    let (difference, deviation) = mean_and_deviation(&differences);
-    let n = differences.len() as f64;
-    let half_width = if differences.len() > 1 {
-        let quantile = StudentsT::new(0.0, 1.0, n - 1.0).map_or(1.96, |t| t.inverse_cdf(0.975));
-        quantile * deviation / n.sqrt()
-    } else {
-        // One pair says nothing about its spread.
-        f64::INFINITY
-    };
+    let rewards = |outcomes: &[Outcome]| outcomes.iter().map(|outcome| outcome.reward).collect::<Vec<_>>();
+    let difference = paired_difference(&rewards(outcomes), &rewards(others));
     Paired {
         name: name.to_owned(),
         against: against.to_owned(),
-        difference,
-        ci95: [difference - half_width, difference + half_width],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn outcomes(rewards: &[f64]) -> Vec<Outcome> {
-        rewards.iter().map(|&reward| Outcome { reward, ..Outcome::default() }).collect()
-    }
-
-    #[test]
-    fn paired_interval_is_students() {
-        let paired = pair("a", &outcomes(&[1.0, 2.0, 3.0, 6.0]), "b", &outcomes(&[0.0; 4]));
-        // Mean 3, deviation 2.1602, t(3) = 3.1824: half width 3.4374.
-        assert!((paired.difference - 3.0).abs() < 1e-12);
-        assert!((paired.ci95[0] - (3.0 - 3.437_39)).abs() < 1e-4, "{:?}", paired.ci95);
-        assert!((paired.ci95[1] - (3.0 + 3.437_39)).abs() < 1e-4);
-    }
-
-    #[test]
-    fn worst_twentieth_is_the_mean_of_the_lowest_values() {
-        let values: Vec<f64> = (0..100).rev().map(f64::from).collect();
-        assert_eq!(worst_twentieth(&values), 2.0);
-        assert_eq!(worst_twentieth(&[7.0]), 7.0);
+        difference: difference.mean,
+        ci95: difference.ci95,
     }
 }

@@ -9,9 +9,13 @@ pub mod cli;
 pub mod compare;
 pub mod env_rate;
 pub mod evaluate;
+pub mod evaluation;
 pub mod execution;
 pub mod market_making;
+pub mod policy;
 pub mod report;
+pub mod rl;
+pub mod sharing;
 pub mod simulate;
 pub mod statistics;
 

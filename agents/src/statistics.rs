@@ -11,6 +11,8 @@
 
 use std::collections::BTreeMap;
 
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
 /// Count, sum and sum of squares of values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Moments {
@@ -60,6 +62,71 @@ impl Moments {
     /// The standard error of the mean of independent values, `sqrt(variance / n)`.
     pub fn standard_error(&self) -> Option<f64> {
         self.variance().map(|variance| (variance / self.count as f64).sqrt())
+    }
+}
+
+/// Mean and standard deviation (of the sample, n - 1) in two passes, exact where the sum of squares would cancel; 0 where there are too
+/// few values.
+pub fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    if values.is_empty() {
+        return (0.0, 0.0);
+    }
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+    (mean, if values.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
+}
+
+/// Mean of the worst 5% (at least one value): conditional value at risk of a reward (Rockafellar & Uryasev 2000). 0 of nothing.
+pub fn worst_twentieth(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let count = sorted.len().div_ceil(20);
+    if count == 0 { 0.0 } else { sorted[..count].iter().sum::<f64>() / count as f64 }
+}
+
+/// A mean of paired differences.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PairedDifference {
+    /// The mean.
+    pub mean: f64,
+    /// Student's 95% confidence interval: low, high. Infinite of a single pair, which says nothing about its spread.
+    pub ci95: [f64; 2],
+}
+
+/// The mean of `values - others`, pair by pair, with its interval.
+pub fn paired_difference(values: &[f64], others: &[f64]) -> PairedDifference {
+    let differences: Vec<f64> = values.iter().zip(others).map(|(one, other)| one - other).collect();
+    let (mean, deviation) = mean_and_deviation(&differences);
+    let n = differences.len() as f64;
+    let half_width = if differences.len() > 1 {
+        let quantile = StudentsT::new(0.0, 1.0, n - 1.0).map_or(1.96, |t| t.inverse_cdf(0.975));
+        quantile * deviation / n.sqrt()
+    } else {
+        f64::INFINITY
+    };
+    PairedDifference { mean, ci95: [mean - half_width, mean + half_width] }
+}
+
+/// The time after which a first-order autoregression has forgotten half of a deviation, `-ln 2 / ln(correlation)`, in steps; `None` unless
+/// the lag-one autocorrelation is between 0 and 1: it decays within a step, or not at all.
+pub fn half_life_steps(correlation: f64) -> Option<f64> {
+    (correlation > 0.0 && correlation < 1.0).then(|| -std::f64::consts::LN_2 / correlation.ln())
+}
+
+/// The most that was lost since a maximum before, of a series that starts at 0: `max over s < t of x[s] - x[t]`, at least 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Drawdown {
+    peak: f64,
+    /// The greatest so far.
+    pub greatest: f64,
+}
+
+impl Drawdown {
+    /// The series goes on.
+    pub fn add(&mut self, value: f64) {
+        self.peak = self.peak.max(value);
+        self.greatest = self.greatest.max(self.peak - value);
     }
 }
 
@@ -201,6 +268,50 @@ mod tests {
         let mut merged = Moments::of([1.0, 2.0]);
         merged.merge(&Moments::of([6.0]));
         assert_eq!(merged, Moments::of([1.0, 2.0, 6.0]));
+    }
+
+    #[test]
+    fn a_mean_comes_with_its_deviation() {
+        // Values 1, 2, 6: mean 3, squares 4 + 1 + 9 = 14, over 2.
+        assert_eq!(mean_and_deviation(&[1.0, 2.0, 6.0]), (3.0, 7.0_f64.sqrt()));
+        assert_eq!(mean_and_deviation(&[5.0]), (5.0, 0.0));
+        assert_eq!(mean_and_deviation(&[]), (0.0, 0.0));
+    }
+
+    #[test]
+    fn paired_interval_is_students() {
+        let paired = paired_difference(&[1.0, 2.0, 3.0, 6.0], &[0.0; 4]);
+        // Mean 3, deviation 2.1602, t(3) = 3.1824: half width 3.4374.
+        assert!((paired.mean - 3.0).abs() < 1e-12);
+        assert!((paired.ci95[0] - (3.0 - 3.437_39)).abs() < 1e-4, "{:?}", paired.ci95);
+        assert!((paired.ci95[1] - (3.0 + 3.437_39)).abs() < 1e-4);
+        assert_eq!(paired_difference(&[1.0], &[0.0]).ci95, [f64::NEG_INFINITY, f64::INFINITY]);
+    }
+
+    #[test]
+    fn worst_twentieth_is_the_mean_of_the_lowest_values() {
+        let values: Vec<f64> = (0..100).rev().map(f64::from).collect();
+        assert_eq!(worst_twentieth(&values), 2.0);
+        assert_eq!(worst_twentieth(&[7.0]), 7.0);
+    }
+
+    #[test]
+    fn half_lives_by_hand() {
+        assert_eq!(half_life_steps(0.5), Some(1.0));
+        assert!((half_life_steps(0.5_f64.sqrt()).unwrap() - 2.0).abs() < 1e-12);
+        assert_eq!([-0.1, 0.0, 1.0, f64::NAN].map(half_life_steps), [None; 4]);
+    }
+
+    #[test]
+    fn drawdown_is_from_the_highest_point_before() {
+        let of = |values: &[f64]| {
+            let mut drawdown = Drawdown::default();
+            values.iter().for_each(|&value| drawdown.add(value));
+            drawdown.greatest
+        };
+        assert_eq!(of(&[1.0, 3.0, 0.5, 4.0, 2.0]), 2.5);
+        assert_eq!(of(&[-2.0, -1.0, -5.0]), 5.0, "from the 0 at the start");
+        assert_eq!(of(&[1.0, 2.0]), 0.0);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use rand::Rng;
 
 mod ziggurat;
 
+pub(crate) use ziggurat::Ziggurat;
 pub use ziggurat::exponential;
 
 /// A number strictly between 0 and 1: one of 2^52 equally spaced ones, symmetric about 1/2. One `u64`.

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from lobgym.vector import VectorEnv
 
 __all__ = ["main", "measure"]
 
 ENVIRONMENTS = ("market_making", "execution", "model_market_making")
+
+# As `lobgym bench env` has them: what the project's bars are set at.
+SETTINGS: dict[str, dict[str, Any]] = {"market_making": {"step_seconds": 0.1}}
 
 
 def _rates(act: Callable[[int], object], num_envs: int, seconds: float, runs: int) -> list[float]:
@@ -46,30 +47,39 @@ def measure(
     runs: int = 5,
     settings: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """The rates of one batch in the middle of its action space: with ``step()`` from Python, and in one native call.
+    """The rates of one batch under one random action: in one native call, and with ``step()`` from Python.
 
-    Each is ``{"env", "threads", "num_envs", "front", "steps_per_second": {"median", "min", "max"}, "settings"}``. The two fronts take
-    turns, so that a machine that others use as well is as slow for one as for the other.
+    Each is ``{"env", "threads", "num_envs", "front", "steps_per_second": {"median", "min", "max"}, "settings"}``. Python comes twice: with
+    fresh arrays and all infos, as by default, and with ``reuse_buffers=True, infos="none"``; ``settings`` say which. All take turns, so
+    that a machine that others use as well is as slow for one as for the other.
     """
-    settings = settings or {}
-    batch = VectorEnv(name, num_envs, threads=threads, reuse_buffers=True, infos="none", **settings)
-    batch.reset(seed=0)
-    actions = np.zeros_like(batch.action_space.sample())
+    chosen = {**SETTINGS.get(name, {}), **(settings or {})}
+    plain = VectorEnv(name, num_envs, threads=threads, **chosen)
+    fast = VectorEnv(name, num_envs, threads=threads, reuse_buffers=True, infos="none", **chosen)
+    plain.action_space.seed(0)
+    actions = plain.action_space.sample()
+    for batch in (plain, fast):
+        batch.reset(seed=0)
 
-    def python(calls: int) -> None:
-        for _ in range(calls):
-            batch.step(actions)
+    def steps(batch: VectorEnv) -> Callable[[int], object]:
+        def act(calls: int) -> None:
+            for _ in range(calls):
+                batch.step(actions)
 
-    fronts: dict[str, Callable[[int], object]] = {
-        "native": lambda calls: batch.rollout(actions, calls),
-        "python": python,
-    }
-    rates: dict[str, list[float]] = {front: [] for front in fronts}
+        return act
+
+    fronts: list[tuple[str, dict[str, Any], Callable[[int], object]]] = [
+        ("native", {}, lambda calls: fast.rollout(actions, calls)),
+        ("python", {"reuse_buffers": False, "infos": "all"}, steps(plain)),
+        ("python", {"reuse_buffers": True, "infos": "none"}, steps(fast)),
+    ]
+    rates: list[list[float]] = [[] for _ in fronts]
     for _ in range(runs):
-        for front, act in fronts.items():
-            rates[front] += _rates(act, num_envs, seconds, 1)
-    config = batch.config
-    batch.close()
+        for (_, _, act), own in zip(fronts, rates, strict=True):
+            own += _rates(act, num_envs, seconds, 1)
+    config = plain.config
+    plain.close()
+    fast.close()
     return [
         {
             "env": name,
@@ -77,9 +87,9 @@ def measure(
             "num_envs": num_envs,
             "front": front,
             "steps_per_second": {"median": statistics.median(own), "min": min(own), "max": max(own)},
-            "settings": config,
+            "settings": {**config, **how},
         }
-        for front, own in rates.items()
+        for (front, how, _), own in zip(fronts, rates, strict=True)
     ]
 
 
@@ -95,14 +105,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the results there, too")
     options = parser.parse_args(arguments)
     results = []
-    print(f"{'env':<20} {'front':<7} {'threads':>7} {'num_envs':>8} {'steps/s':>13} {'min':>13} {'max':>13}")
+    print(
+        f"{'env':<20} {'front':<21} {'threads':>7} {'num_envs':>8} {'steps/s':>13} {'min':>13} {'max':>13} {'of native':>9}"
+    )
     for name in options.env or ENVIRONMENTS:
-        for row in measure(name, options.num_envs, options.threads, seconds=options.seconds, runs=options.runs):
-            results.append(row)
-            rate = row["steps_per_second"]
+        rows = measure(name, options.num_envs, options.threads, seconds=options.seconds, runs=options.runs)
+        results += rows
+        for row in rows:
+            rate, how = row["steps_per_second"], row["settings"].get("reuse_buffers")
+            front = row["front"] + {None: "", False: ", fresh arrays", True: ", same arrays"}[how]
             print(
-                f"{name:<20} {row['front']:<7} {row['threads']:>7} {row['num_envs']:>8} "
-                f"{rate['median']:>13,.0f} {rate['min']:>13,.0f} {rate['max']:>13,.0f}",
+                f"{name:<20} {front:<21} {row['threads']:>7} {row['num_envs']:>8} {rate['median']:>13,.0f} "
+                f"{rate['min']:>13,.0f} {rate['max']:>13,.0f} {rate['median'] / rows[0]['steps_per_second']['median']:>9.0%}",
                 flush=True,
             )
     if options.json:

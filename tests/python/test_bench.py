@@ -16,7 +16,7 @@ def test_results_are_a_table_and_a_file(tmp_path: Path, capsys: pytest.CaptureFi
     bench.main(["env", *small.split(), "--json", str(file)])
     assert "model_market_making" in capsys.readouterr().out
     results = json.loads(file.read_text())["results"]
-    assert [row["front"] for row in results] == ["native", "python"]
+    assert [row["front"] for row in results] == ["native", "python", "python"]
     for row in results:
         rate = row["steps_per_second"]
         assert 0 < rate["min"] <= rate["median"] <= rate["max"]

@@ -31,9 +31,15 @@ pub(super) struct Arguments {
         value_parser = clap::value_parser!(u32).range(1..=1_024),
     )]
     threads: Vec<u32>,
-    /// Environments in a batch
-    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    num_envs: u32,
+    /// Environments in a batch: a few stay in a core's cache, many do not
+    #[arg(
+        long,
+        value_name = "N,...",
+        value_delimiter = ',',
+        default_value = "16,1024",
+        value_parser = clap::value_parser!(u32).range(1..=10_000_000),
+    )]
+    num_envs: Vec<u32>,
     /// Length of a run
     #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = super::env_args::seconds)]
     seconds: f64,
@@ -76,7 +82,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut meters = Vec::new();
     for (_, config) in &configs {
         for &threads in &arguments.threads {
-            meters.push(Meter::new(config, arguments.num_envs as usize, threads as usize)?);
+            for &num_envs in &arguments.num_envs {
+                meters.push(Meter::new(config, num_envs as usize, threads as usize)?);
+            }
         }
     }
     let bar = output::progress(meters.len() as u64 * u64::from(arguments.runs));

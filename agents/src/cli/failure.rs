@@ -83,6 +83,14 @@ pub enum Failure {
     /// A session could not be run.
     #[error(transparent)]
     Episode(#[from] crate::execution::EpisodeError),
+    /// Ctrl-C in a training: a checkpoint is written. Exit code 130.
+    #[cfg(feature = "torch")]
+    #[error("interrupted; the checkpoint is written, and the same command with --resume --out {} goes on", .0.display())]
+    Suspended(PathBuf),
+    /// A training could not begin or stopped. Exit code 2 where its settings are the reason.
+    #[cfg(feature = "torch")]
+    #[error(transparent)]
+    Train(#[from] crate::rl::TrainError),
     /// Our engines made other trades than the reference book.
     #[error("not exact: {0}; the trades differ from those of the reference book")]
     NotExact(String),
@@ -115,6 +123,10 @@ impl Failure {
             }
             Self::Quoting(QuotingError::Parameter(_)) => 2,
             Self::Interrupted | Self::Abandoned => 130,
+            #[cfg(feature = "torch")]
+            Self::Suspended(_) => 130,
+            #[cfg(feature = "torch")]
+            Self::Train(error) if error.is_usage() => 2,
             _ => 1,
         })
     }

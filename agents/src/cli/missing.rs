@@ -9,7 +9,8 @@ use super::Failure;
 /// What the installed package adds to the bare binary.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Train an agent (needs the Python package)
+    /// Train an agent (needs a build with libtorch: docs/training.md)
+    #[cfg(not(feature = "torch"))]
     Train(Anything),
     /// Search hyperparameters (needs the Python package)
     Tune(Anything),
@@ -32,7 +33,8 @@ pub(super) struct Anything {
 /// Says what to install.
 pub(super) fn run(command: &Command) -> Failure {
     let name = match command {
-        Command::Train(_) => "train",
+        #[cfg(not(feature = "torch"))]
+        Command::Train(_) => return train(),
         Command::Tune(_) => "tune",
         Command::Serve(_) => "serve",
         Command::Dashboard(_) => "dashboard",
@@ -42,4 +44,16 @@ pub(super) fn run(command: &Command) -> Failure {
         "`{name}` needs Python, which this binary is built without. Install the package, in the repository:\n  \
          python3 -m venv .venv && .venv/bin/pip install .\nthen run: .venv/bin/lobgym {name}"
     ))
+}
+
+#[cfg(not(feature = "torch"))]
+fn train() -> Failure {
+    Failure::Usage(
+        "`train` needs libtorch, which this binary is built without. Install torch 2.11.0 (unless your Python environment has it) and build \
+         with it, in the repository:\n  \
+         python3 -m venv .venv && . .venv/bin/activate && pip install torch==2.11.0\n  \
+         LIBTORCH_USE_PYTORCH=1 cargo build --release -p agents --features torch\n\
+         then run: target/release/lobgym train"
+            .to_owned(),
+    )
 }

@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_long_position_lowers_both_quotes_until_time_runs_out() {
         let mut strategy = AvellanedaStoikov::new(0.1, 2.0, 1.5, 3).unwrap();
-        let at = |inventory, time_left| Situation { mid: 100.0, inventory, time_left };
+        let at = |inventory, time_left| Situation { mid: 100.0, inventory, time_left, spread: None };
         let (flat, long) = (strategy.quotes(&at(0.0, 1.0)), strategy.quotes(&at(2.0, 1.0)));
         assert!((long.offset[0] - flat.offset[0] - 0.8).abs() < 1e-12, "the bid is 2 x 0.1 x 4 ticks lower");
         assert!((long.offset[1] - flat.offset[1] + 0.8).abs() < 1e-12, "so is the ask");

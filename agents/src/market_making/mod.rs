@@ -1,20 +1,27 @@
 //! Market making by rule: strategies that look at the mid, the inventory and the time left, and say what to quote.
 //!
-//! - [`Quoter`] is such a strategy; [`AvellanedaStoikov`], [`Symmetric`], [`FixedOffsets`] and [`RandomOffsets`] are some.
+//! - [`Quoter`] is such a strategy: [`JoinTouch`] and [`AroundMid`] with or without inventory skew, [`AvellanedaStoikov`] and
+//!   [`Symmetric`], [`Gueant`], [`FixedOffsets`] and [`RandomOffsets`]; [`Limited`] puts an inventory limit around another.
 //! - [`QuotingSession`] plays episodes of an environment under one of them, with a book or without.
 //! - [`estimate_fill_model`] fits what theory asks for (A, k, sigma) to a market's own flow.
 
 mod avellaneda_stoikov;
 mod fill_model;
+mod gueant;
+mod limited;
 mod offsets;
 mod picture;
 mod session;
+mod touch;
 
 pub use avellaneda_stoikov::{AvellanedaStoikov, Symmetric};
 pub use fill_model::{FillModel, FillModelPlan, FillRate, estimate_fill_model};
+pub use gueant::Gueant;
+pub use limited::Limited;
 pub use offsets::{FixedOffsets, RandomOffsets};
 pub use picture::picture;
 pub use session::{Played, QuotingError, QuotingSession};
+pub use touch::{AroundMid, JoinTouch};
 
 use gym::Quotes;
 
@@ -23,6 +30,8 @@ use gym::Quotes;
 pub struct Situation {
     /// Half-way between the best prices, ticks.
     pub mid: f64,
+    /// Best ask minus best bid of others, ticks; `None` without a book or while a side is empty.
+    pub spread: Option<f64>,
     /// Lots held; negative if sold short.
     pub inventory: f64,
     /// Until the end of the episode, s.

@@ -51,6 +51,8 @@ pub struct QuotingSession {
     codec: OffsetsAndSizes,
     /// Where `time`, `mid` and `inventory` are among the infos.
     places: [usize; 3],
+    /// Where `best_bid` and `best_ask` are, if there is a book.
+    bests: Option<[usize; 2]>,
     infos: Vec<f64>,
     observation: Vec<f32>,
 }
@@ -64,12 +66,9 @@ impl QuotingSession {
         let codec = codec(config)?;
         let env = AnyEnv::new(config)?;
         let names = env.info_names();
-        let place = |wanted: &str| {
-            names
-                .iter()
-                .position(|name| *name == wanted)
-                .ok_or_else(|| refused(config, format!("no info {wanted}")))
-        };
+        let find = |wanted: &str| names.iter().position(|name| *name == wanted);
+        let place = |wanted: &str| find(wanted).ok_or_else(|| refused(config, format!("no info {wanted}")));
+        let bests = find("best_bid").zip(find("best_ask")).map(|(bid, ask)| [bid, ask]);
         let places = [place("time")?, place("mid")?, place("inventory")?];
         if *env.action_space() != codec.space() {
             return Err(refused(config, "another action".into()).into());
@@ -79,6 +78,7 @@ impl QuotingSession {
             episodes: Episodes::new(env, config.max_episode_steps()),
             codec,
             places,
+            bests,
             infos,
             observation,
         })
@@ -123,7 +123,13 @@ impl QuotingSession {
             if mid.is_finite() {
                 last_mid = mid;
             }
-            let situation = Situation { mid: last_mid, inventory, time_left: (horizon - time).max(0.0) };
+            let spread = self.bests.map(|[bid, ask]| self.infos[ask] - self.infos[bid]);
+            let situation = Situation {
+                mid: last_mid,
+                spread: spread.filter(|spread| spread.is_finite()),
+                inventory,
+                time_left: (horizon - time).max(0.0),
+            };
             let action = self.codec.action(&quoter.quotes(&situation));
             let step = self.episodes.step(Action::Continuous(&action), &mut self.observation)?;
             self.episodes.env().write_info(&mut self.infos);

@@ -4,10 +4,13 @@
 //! nothing else, neither a network nor a script: one section a cell, with a table and five figures drawn as SVG. [`terminal_table`] makes
 //! plain text of at most [`TERMINAL_COLUMNS`] columns, without colours, so that there is none for `NO_COLOR` to switch off.
 //!
-//! Both take whatever numbers they are given: one that is not finite is printed as a dash and left out of the figures.
+//! [`evaluation_html`] makes such a page of an evaluation of market making.
+//!
+//! All take whatever numbers they are given: one that is not finite is printed as a dash and left out of the figures.
 
 mod axis;
 mod columns;
+mod evaluation;
 mod figure;
 mod model;
 mod number;
@@ -15,6 +18,7 @@ mod page;
 mod palette;
 mod terminal;
 
+pub use evaluation::{EvaluationPage, evaluation_html};
 pub use model::{Cell, Comparison, EpisodePicture, Example, Paired, Settings, StrategySummary};
 pub use page::comparison_html;
 pub use terminal::{TERMINAL_COLUMNS, terminal_table};

@@ -8,7 +8,7 @@ use super::number::{best, fixed, grouped};
 use super::palette::Palette;
 use super::{Cell, Comparison, Example, Settings};
 
-const STYLE: &str = include_str!("page.css");
+pub(super) const STYLE: &str = include_str!("page.css");
 
 /// A page with everything about a comparison, complete in itself. An example is shown in the cell of its market and lots; one without
 /// such a cell is left out. The body is well-formed XML.
@@ -155,7 +155,7 @@ fn section(index: usize, cell: &Cell, examples: &[Example], palette: &Palette) -
                                 " Mean reward on the same sessions, with 95% confidence intervals; right of zero is better, filled \
                                  if the interval excludes zero."
                             }
-                            (figure::forest(&cell.paired, palette, decimals))
+                            (figure::forest(&cell.paired, palette, decimals, "difference in mean reward, ticks per lot", &[]))
                         }
                     }
                     figure {
@@ -164,7 +164,7 @@ fn section(index: usize, cell: &Cell, examples: &[Example], palette: &Palette) -
                             " Line: mean; darker: the worst 5%. Each to its own height; the outermost 0.1% on either side may lie \
                              beyond the axis."
                         }
-                        (figure::ridge(&cell.strategies, palette))
+                        (figure::ridge(&ridges(cell), palette, "reward of an episode, ticks per lot"))
                     }
                     figure {
                         figcaption {
@@ -186,6 +186,10 @@ fn section(index: usize, cell: &Cell, examples: &[Example], palette: &Palette) -
             }
         }
     }
+}
+
+fn ridges(cell: &Cell) -> Vec<figure::Ridge<'_>> {
+    cell.strategies.iter().map(figure::Ridge::from).collect()
 }
 
 fn opponents(cell: &Cell) -> String {

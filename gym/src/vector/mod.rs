@@ -58,7 +58,7 @@ pub struct VecEnv<E> {
 }
 
 /// Waking a thread costs about this, in nanoseconds: a thread should have more to do than that.
-const THREAD_WORK_NS: u64 = 20_000;
+const THREAD_WORK_NS: u64 = 50_000;
 
 /// Blocks for each thread: more balance better, fewer cost less.
 const BLOCKS_PER_THREAD: usize = 4;

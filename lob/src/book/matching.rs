@@ -88,7 +88,23 @@ impl OrderBook {
         result
     }
 
+    /// [`submit`](Self::submit) of a plain limit order, good till cancelled.
+    #[inline]
+    pub(crate) fn submit_plain_limit(
+        &mut self,
+        owner: Owner,
+        side: Side,
+        price: Price,
+        quantity: Quantity,
+        events: &mut Vec<Event>,
+    ) -> Result<Handle, RejectReason> {
+        let result = self.submit_limit(owner, side, price, quantity, events);
+        self.debug_check();
+        result
+    }
+
     /// A plain limit order, good till cancelled: the common case without the questions that others ask.
+    #[inline]
     fn submit_limit(
         &mut self,
         owner: Owner,

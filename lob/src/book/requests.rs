@@ -80,26 +80,27 @@ impl OrderBook {
             return Err(reason);
         }
         let mut rest = quantity.0;
-        let mut slot = self.ladders[side.index()].level(rank(side, price)).map_or(NONE, |level| level.tail);
+        let rank = rank(side, price);
+        let mut slot = self.ladders[side.index()].level(rank).map_or(NONE, |level| level.tail);
         while rest > 0 && slot != NONE {
-            let node = self.arena.get(slot);
+            let node = &mut self.arena.nodes[slot as usize];
             let previous = node.prev;
             if node.owner == owner {
-                let total = node.visible + self.hidden(node.extra);
-                let handle = self.arena.handle(slot);
-                if total <= rest {
-                    rest -= total;
-                    if node.extra == NONE {
-                        let (owner, quantity) = self.remove_plain(slot);
-                        let (left, reason) = (Quantity::ZERO, CancelReason::Requested);
-                        events.push(Event::Cancelled { handle, owner, quantity, left, reason });
-                    } else {
-                        self.end(slot, CancelReason::Requested, events);
-                    }
+                let handle = Handle::new(slot, node.generation);
+                let reason = CancelReason::Requested;
+                if node.extra != NONE {
+                    rest -= self.cancel_from_special(slot, rest, events);
+                } else if node.visible <= rest {
+                    let visible = node.visible;
+                    rest -= visible;
+                    self.unlink_plain(slot, side, rank, visible);
+                    let (quantity, left) = (Quantity(visible), Quantity::ZERO);
+                    events.push(Event::Cancelled { handle, owner, quantity, left, reason });
                 } else {
-                    self.shrink(slot, rest);
-                    let (quantity, left) = (Quantity(rest), Quantity(total - rest));
-                    let reason = CancelReason::Requested;
+                    node.visible -= rest;
+                    let (quantity, left) = (Quantity(rest), Quantity(node.visible));
+                    self.ladders[side.index()].level_mut(rank).visible -= rest;
+                    self.open[side.index()] -= rest;
                     events.push(Event::Cancelled { handle, owner, quantity, left, reason });
                     rest = 0;
                 }
@@ -108,6 +109,22 @@ impl OrderBook {
         }
         self.debug_check();
         Ok(Quantity(quantity.0 - rest))
+    }
+
+    /// Takes up to `rest` lots out of a resting order with extras. Returns how many.
+    #[cold]
+    fn cancel_from_special(&mut self, slot: u32, rest: u64, events: &mut Vec<Event>) -> u64 {
+        let node = self.arena.get(slot);
+        let (owner, total) = (node.owner, node.visible + self.hidden(node.extra));
+        if total <= rest {
+            self.end(slot, CancelReason::Requested, events);
+            return total;
+        }
+        let handle = self.arena.handle(slot);
+        self.shrink(slot, rest);
+        let (quantity, left, reason) = (Quantity(rest), Quantity(total - rest), CancelReason::Requested);
+        events.push(Event::Cancelled { handle, owner, quantity, left, reason });
+        rest
     }
 
     /// Cancels all orders of an owner (of one side, if given), pending stops included, in order of acceptance. Returns how many.
@@ -291,7 +308,13 @@ impl OrderBook {
     fn remove_plain(&mut self, slot: u32) -> (Owner, Quantity) {
         let node = self.arena.get(slot);
         let (side, price, visible, owner) = (node.side, Price(node.price), node.visible, node.owner);
-        let rank = rank(side, price);
+        self.unlink_plain(slot, side, rank(side, price), visible);
+        (owner, Quantity(visible))
+    }
+
+    /// Takes a resting order without extras, known to have `visible` lots at `rank`, out of the book.
+    #[inline(always)]
+    fn unlink_plain(&mut self, slot: u32, side: Side, rank: i64, visible: u64) {
         self.open[side.index()] -= visible;
         let ladder = &mut self.ladders[side.index()];
         let level = ladder.level_mut(rank);
@@ -302,7 +325,6 @@ impl OrderBook {
         }
         self.owners.unlink(&mut self.arena.nodes, slot);
         self.arena.free(slot);
-        (owner, Quantity(visible))
     }
 
     /// Takes lots out of an order that keeps some, hidden ones first; it keeps its place.

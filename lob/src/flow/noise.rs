@@ -12,12 +12,15 @@ use super::{
     distance,
 };
 use crate::parameter::ParameterError;
-use crate::random::{exponential, uniform};
+use crate::random::{Ziggurat, uniform};
 use crate::sim::{CROWD, Market, SimRng};
 use crate::{NewOrder, Price, Quantity, Side};
 
 /// After so many events the sums are computed anew, so that rounding cannot add up.
 const REFRESH_EVERY: u32 = 1024;
+
+/// No number of requests: the book is to be looked at anew.
+const UNSEEN: u64 = u64::MAX;
 
 /// What never changes, in the form that sampling wants; shared by all sessions of a market.
 #[derive(Debug)]
@@ -39,6 +42,7 @@ struct Tables {
     size_cancel: SizeSampler,
     cancellation: CancellationRule,
     waiting_time: WaitingTime,
+    ziggurat: &'static Ziggurat,
     activity: Activity,
     empty_side: EmptySide,
 }
@@ -55,8 +59,9 @@ pub struct NoiseFlow {
     cancel_rate: [f64; 2],
     /// Sum over levels of weight x lots: `B` and `A` of the imbalance.
     pressure: [f64; 2],
-    /// The market's count of requests by others when the copy was made; `None` before that.
-    seen: Option<u64>,
+    /// The market's count of requests by others when the copy was made, or [`UNSEEN`]. While it is the market's, the book has been left
+    /// with both sides.
+    seen: u64,
     events_since_refresh: u32,
     depth: Vec<Quantity>,
     queue: Vec<(crate::Handle, u64)>,
@@ -107,6 +112,7 @@ impl NoiseFlow {
             size_cancel: SizeSampler::new(&params.size.cancel)?,
             cancellation: params.cancellation,
             waiting_time: params.waiting_time,
+            ziggurat: Ziggurat::tables(),
             activity: params.profile.compile()?,
             empty_side: params.empty_side,
         };
@@ -117,7 +123,7 @@ impl NoiseFlow {
             volume,
             cancel_rate: [0.0; 2],
             pressure: [0.0; 2],
-            seen: None,
+            seen: UNSEEN,
             events_since_refresh: 0,
             depth: vec![Quantity::ZERO; longest],
             queue: Vec::new(),
@@ -132,7 +138,7 @@ impl NoiseFlow {
             self.read_volume(market, side);
             self.read_pressure(market, side);
         }
-        self.seen = Some(market.foreign_requests());
+        self.seen = market.foreign_requests();
         self.events_since_refresh = 0;
     }
 
@@ -162,13 +168,48 @@ impl NoiseFlow {
 
     /// Brings the copy up to date after the crowd's own request, which changed `side`: by `change` lots at `price`, or, if that is `None`,
     /// at several prices.
-    #[inline]
+    #[inline(always)]
     fn follow(&mut self, market: &Market, side: Side, price: Price, change: Option<f64>) {
         let (Some(bid), Some(ask)) = (market.book().best_bid(), market.book().best_ask()) else {
-            self.seen = None;
+            self.seen = UNSEEN;
             return;
         };
         let best = [bid, ask];
+        match change {
+            Some(change) if best == self.best => self.change(side, price, change),
+            _ => self.follow_move(market, side, price, change, best),
+        }
+    }
+
+    /// Lots of `side` at `price` have changed, and no best price.
+    #[inline(always)]
+    fn change(&mut self, side: Side, price: Price, change: f64) {
+        let distance = self.best[side.opposite().index()].0.abs_diff(price.0) as usize;
+        let rates = &self.tables.cancel[side.index()];
+        if let (Some(volume), Some(rate)) =
+            (self.volume[side.index()].get_mut(distance - 1), rates.get(distance - 1))
+        {
+            *volume += change;
+            self.cancel_rate[side.index()] += change * rate;
+        }
+        if !self.tables.weight.is_empty() {
+            let level = self.best[side.index()].0.abs_diff(price.0) as usize;
+            if let Some(weight) = self.tables.weight.get(level) {
+                self.pressure[side.index()] += change * weight;
+            }
+        }
+    }
+
+    /// [`follow`](Self::follow) where a best price has moved, or several prices have changed.
+    #[inline(never)]
+    fn follow_move(
+        &mut self,
+        market: &Market,
+        side: Side,
+        price: Price,
+        change: Option<f64>,
+        best: [Price; 2],
+    ) {
         let other = side.opposite();
         let moved = [best[0] != self.best[0], best[1] != self.best[1]];
         self.best = best;
@@ -224,7 +265,7 @@ impl NoiseFlow {
     /// Seconds until the next event, at a total rate.
     #[inline]
     fn wait(&self, now: f64, rate: f64, rng: &mut SimRng) -> f64 {
-        let mass = exponential(rng) / rate;
+        let mass = self.tables.ziggurat.exponential(rng) / rate;
         self.tables.activity.wait(now, mass)
     }
 
@@ -235,7 +276,7 @@ impl NoiseFlow {
         let quantity = self.tables.size_limit.sample(rng);
         let price = distance::price(side, self.best, ticks);
         // Refused only beyond the book's price limits or at 2^64 lots; then nothing has changed.
-        if market.submit(NewOrder::limit(CROWD, side, price, quantity)).is_ok() {
+        if market.submit_crowd_limit(side, price, quantity) {
             self.follow(market, side, price, Some(quantity.0 as f64));
         }
     }
@@ -255,7 +296,7 @@ impl NoiseFlow {
             let change = (unmoved && plain).then(|| -((market.traded() - before) as f64));
             self.follow(market, opposite, price, change);
             if !plain {
-                self.seen = None;
+                self.seen = UNSEEN;
             }
         }
     }
@@ -267,13 +308,16 @@ impl NoiseFlow {
         let rates = self.volume[side.index()].iter().zip(&self.tables.cancel[side.index()]);
         let mut ticks = 0;
         for (index, (lots, rate)) in rates.enumerate() {
-            if *lots > 0.0 {
+            point -= lots * rate;
+            if point < 0.0 {
                 ticks = index + 1;
-                point -= lots * rate;
-                if point < 0.0 {
-                    break;
-                }
+                break;
             }
+        }
+        if ticks == 0 {
+            // Rounding has left the point beyond the last distance with lots, which then takes it.
+            ticks =
+                self.volume[side.index()].iter().rposition(|&lots| lots > 0.0).map_or(0, |index| index + 1);
         }
         let quantity = self.tables.size_cancel.sample(rng);
         let price = distance::price(side, self.best, ticks as i64);
@@ -288,7 +332,7 @@ impl NoiseFlow {
     #[cold]
     fn revive(&mut self, market: &mut Market) -> f64 {
         self.tables.empty_side.revive(market);
-        self.seen = None;
+        self.seen = UNSEEN;
         self.tables.empty_side.delay_seconds
     }
 }
@@ -300,15 +344,15 @@ fn trades(market: &Market) -> usize {
 
 impl OrderFlow for NoiseFlow {
     fn reset(&mut self) {
-        self.seen = None;
+        self.seen = UNSEEN;
     }
 
     fn act(&mut self, market: &mut Market, rng: &mut SimRng) -> f64 {
-        let (Some(bid), Some(ask)) = (market.book().best_bid(), market.book().best_ask()) else {
-            return self.revive(market);
-        };
         self.events_since_refresh += 1;
-        if self.seen != Some(market.foreign_requests()) || self.events_since_refresh >= REFRESH_EVERY {
+        if self.seen != market.foreign_requests() || self.events_since_refresh >= REFRESH_EVERY {
+            let (Some(bid), Some(ask)) = (market.book().best_bid(), market.book().best_ask()) else {
+                return self.revive(market);
+            };
             self.refresh(market, [bid, ask]);
         }
         let rates = self.rates();

@@ -218,10 +218,13 @@ impl Activity {
     }
 
     /// How long after `t` the integral from `t` on reaches `mass` (0 or more, in multiplier x seconds): seconds.
+    #[inline]
     pub fn wait(&self, t: f64, mass: f64) -> f64 {
-        if self.is_flat() {
-            return mass;
-        }
+        if self.is_flat() { mass } else { self.wait_in_profile(t, mass) }
+    }
+
+    /// [`wait`](Self::wait) where there are segments.
+    fn wait_in_profile(&self, t: f64, mass: f64) -> f64 {
         let (_, within) = self.split(t);
         let target = self.cumulative(within) + mass;
         let whole = (target / self.total).floor();

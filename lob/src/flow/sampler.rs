@@ -19,6 +19,8 @@ pub struct SizeSampler {
     columns: Box<[Column]>,
     /// 64 - log2(number of columns).
     shift: u32,
+    /// The lowest `shift` bits.
+    mask: u64,
 }
 
 /// One column: its own size, `sizes[1]`, below the threshold; another one's, `sizes[0]`, at or above it.
@@ -42,7 +44,7 @@ impl SizeSampler {
     pub fn sample<R: Rng + ?Sized>(&self, rng: &mut R) -> Quantity {
         let bits = rng.next_u64();
         let column = &self.columns[(bits >> self.shift) as usize];
-        let rest = bits & ((1u64 << self.shift) - 1);
+        let rest = bits & self.mask;
         // An index rather than a branch: half of the draws would be mispredicted.
         Quantity(u64::from(column.sizes[usize::from(rest < column.threshold)]))
     }
@@ -72,7 +74,7 @@ impl SizeSampler {
             if mass[donor] < full { small.push(donor) } else { large.push(donor) }
         }
         debug_assert!(small.is_empty(), "integer masses add up to full columns");
-        Self { columns: columns.into_boxed_slice(), shift }
+        Self { columns: columns.into_boxed_slice(), shift, mask: (1 << shift) - 1 }
     }
 
     /// Out of 2^64, how often each size is drawn. For tests.

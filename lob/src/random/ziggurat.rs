@@ -10,7 +10,8 @@ use super::uniform;
 const TAIL: f64 = 7.697_117_470_131_05;
 const AREA: f64 = 0.003_949_659_822_581_557;
 
-struct Ziggurat {
+#[derive(Debug)]
+pub(crate) struct Ziggurat {
     /// Right edges of the layers; the first is that of the base strip, tail included.
     edge: [f64; 257],
     /// exp(-edge).
@@ -32,17 +33,29 @@ static ZIGGURAT: LazyLock<Ziggurat> = LazyLock::new(|| {
 /// build ask of theirs, so that a seed gives the same session on every platform.
 #[inline]
 pub fn exponential<R: Rng + ?Sized>(rng: &mut R) -> f64 {
-    let ziggurat = &*ZIGGURAT;
-    loop {
-        let bits = rng.next_u64();
-        // The layer takes the lowest 8 bits, the position the highest 53.
-        let layer = (bits & 0xff) as usize;
-        let x = (bits >> 11) as f64 * (1.0 / (1_u64 << 53) as f64) * ziggurat.edge[layer];
-        if x < ziggurat.edge[layer + 1] {
-            return x;
-        }
-        if let Some(x) = edge_case(ziggurat, layer, x, rng) {
-            return x;
+    ZIGGURAT.exponential(rng)
+}
+
+impl Ziggurat {
+    /// The tables. Whoever draws very often keeps this rather than to ask each time whether they are there.
+    pub(crate) fn tables() -> &'static Self {
+        &ZIGGURAT
+    }
+
+    /// See [`exponential`].
+    #[inline]
+    pub(crate) fn exponential<R: Rng + ?Sized>(&self, rng: &mut R) -> f64 {
+        loop {
+            let bits = rng.next_u64();
+            // The layer takes the lowest 8 bits, the position the highest 53.
+            let layer = (bits & 0xff) as usize;
+            let x = (bits >> 11) as f64 * (1.0 / (1_u64 << 53) as f64) * self.edge[layer];
+            if x < self.edge[layer + 1] {
+                return x;
+            }
+            if let Some(x) = edge_case(self, layer, x, rng) {
+                return x;
+            }
         }
     }
 }

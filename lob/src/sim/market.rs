@@ -261,12 +261,22 @@ impl Market {
         self.request(order.owner, |book, events| book.submit(order, events))
     }
 
+    /// Submits a plain limit order of the crowd: [`submit`](Self::submit) without what only others need. False if it was refused.
+    #[inline]
+    pub(crate) fn submit_crowd_limit(&mut self, side: Side, price: Price, quantity: Quantity) -> bool {
+        let tally = &mut self.tally.limit[side.index()];
+        *tally = tally.saturating_add(quantity.0);
+        self.request(CROWD, |book, events| {
+            book.submit_plain_limit(CROWD, side, price, quantity, events).is_ok()
+        })
+    }
+
     /// Cancels an order of `owner`; see [`OrderBook::cancel`].
     ///
     /// # Errors
     /// See [`OrderBook::cancel`].
     pub fn cancel(&mut self, owner: Owner, handle: Handle) -> Result<Quantity, RejectReason> {
-        self.request(owner, |book, events| book.cancel(handle, events))
+        self.quiet_request(owner, |book, events| book.cancel(handle, events))
     }
 
     /// Cancels lots of `owner` at a price, newest first; see [`OrderBook::cancel_quantity`].
@@ -281,12 +291,12 @@ impl Market {
         price: Price,
         quantity: Quantity,
     ) -> Result<Quantity, RejectReason> {
-        self.request(owner, |book, events| book.cancel_quantity(owner, side, price, quantity, events))
+        self.quiet_request(owner, |book, events| book.cancel_quantity(owner, side, price, quantity, events))
     }
 
     /// Cancels all orders of `owner`; see [`OrderBook::mass_cancel`].
     pub fn mass_cancel(&mut self, owner: Owner, side: Option<Side>) -> usize {
-        self.request(owner, |book, events| book.mass_cancel(owner, side, events))
+        self.quiet_request(owner, |book, events| book.mass_cancel(owner, side, events))
     }
 
     /// Changes an order of `owner`; see [`OrderBook::amend`].
@@ -297,22 +307,42 @@ impl Market {
         self.request(owner, |book, events| book.amend(handle, amendment, events))
     }
 
+    /// A request that may trade.
     #[inline]
     fn request<R>(&mut self, owner: Owner, request: impl FnOnce(&mut OrderBook, &mut Vec<Event>) -> R) -> R {
         if self.has_agents {
             self.touch = [self.book.best_bid(), self.book.best_ask()];
         }
+        self.begin(owner);
+        let result = request(&mut self.book, &mut self.events);
+        // The first event says that the request was accepted or refused; trades come after it.
+        let has_traded = self.events.len() > 1 && self.count_trades();
+        self.end(owner, has_traded);
+        result
+    }
+
+    /// A request that only takes orders out of the book.
+    #[inline]
+    fn quiet_request<R>(
+        &mut self,
+        owner: Owner,
+        request: impl FnOnce(&mut OrderBook, &mut Vec<Event>) -> R,
+    ) -> R {
+        self.begin(owner);
+        let result = request(&mut self.book, &mut self.events);
+        self.end(owner, false);
+        result
+    }
+
+    #[inline(always)]
+    fn begin(&mut self, owner: Owner) {
         self.events.clear();
         self.requests += 1;
         self.foreign_requests += u64::from(owner != CROWD);
-        let result = request(&mut self.book, &mut self.events);
-        let mut has_traded = false;
-        for event in &self.events {
-            if let Event::Trade { quantity, .. } = event {
-                self.traded = self.traded.saturating_add(quantity.0);
-                has_traded = true;
-            }
-        }
+    }
+
+    #[inline(always)]
+    fn end(&mut self, owner: Owner, has_traded: bool) {
         if self.has_agents {
             if self.requests == self.marked {
                 self.touch_after_mark = Some([self.book.best_bid(), self.book.best_ask()]);
@@ -325,7 +355,18 @@ impl Market {
         if self.is_recorded {
             self.note_events();
         }
-        result
+    }
+
+    /// Adds up what the latest request has traded; false if it has not.
+    fn count_trades(&mut self) -> bool {
+        let mut has_traded = false;
+        for event in &self.events {
+            if let Event::Trade { quantity, .. } = event {
+                self.traded = self.traded.saturating_add(quantity.0);
+                has_traded = true;
+            }
+        }
+        has_traded
     }
 
     fn note_agents(&mut self) {

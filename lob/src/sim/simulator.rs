@@ -60,6 +60,26 @@ pub struct Simulator {
     seed: u64,
 }
 
+/// Lets a flow act, first now, until somebody else is due or has to be told. Returns when it acts next (s) and how often it has acted.
+#[inline]
+fn play<F: OrderFlow>(
+    flow: &mut F,
+    market: &mut Market,
+    rng: &mut SimRng,
+    mut now: f64,
+    until: f64,
+) -> (f64, u64) {
+    let mut events = 0;
+    loop {
+        now += flow.act(market, rng);
+        events += 1;
+        if now >= until || market.has_news() {
+            return (now, events);
+        }
+        market.set_now(now);
+    }
+}
+
 /// Which agent: its place in the order of [`Simulator::add_desk`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DeskId(usize);
@@ -148,16 +168,15 @@ impl Simulator {
                 Participant::Flow => {
                     // The flow acts far more often than anybody else: it goes on without the queue until somebody is due or has to be told.
                     let alone_until = self.queue.second_time().min(time);
-                    let mut now = now;
-                    loop {
-                        now += self.flow.act(&mut self.market, &mut self.flow_rng);
-                        self.flow_events += 1;
-                        if now >= alone_until || self.market.has_news() {
-                            break;
-                        }
-                        self.market.set_now(now);
-                    }
-                    self.queue.reschedule_first(now);
+                    let Self { market, flow, flow_rng, .. } = self;
+                    // Which flow it is is asked once, not at each event.
+                    let (next, events) = match flow {
+                        Flow::Noise(flow) => play(flow, market, flow_rng, now, alone_until),
+                        Flow::Hawkes(flow) => play(&mut **flow, market, flow_rng, now, alone_until),
+                        Flow::QueueReactive(flow) => play(&mut **flow, market, flow_rng, now, alone_until),
+                    };
+                    self.flow_events += events;
+                    self.queue.reschedule_first(next);
                 }
                 Participant::Strategic => match &mut self.strategic {
                     Some(strategic) => {

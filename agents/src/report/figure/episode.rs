@@ -8,16 +8,16 @@ use crate::report::number::fixed;
 use crate::report::palette::Palette;
 use crate::report::{EpisodePicture, Example};
 
-const LEFT: f64 = 58.0;
+pub(super) const LEFT: f64 = 58.0;
 /// Space above for the legend.
-const TOP: f64 = 28.0;
+pub(super) const TOP: f64 = 28.0;
 const PRICE_HEIGHT: f64 = 170.0;
 const GAP: f64 = 18.0;
 const REST_HEIGHT: f64 = 64.0;
 /// Radius of the largest fill.
-const LARGEST: f64 = 8.0;
+pub(super) const LARGEST: f64 = 8.0;
 /// Radius below which a fill is hard to see.
-const SMALLEST: f64 = 2.5;
+pub(super) const SMALLEST: f64 = 2.5;
 
 /// Draws an episode, or says that there is nothing to draw.
 pub(in crate::report) fn episode(example: &Example, palette: &Palette) -> Markup {
@@ -78,7 +78,7 @@ fn fills(picture: &EpisodePicture, time: &Axis, price: &Axis) -> Markup {
 }
 
 /// A disc for a passive fill, a hollow square on its tip for an aggressive one.
-fn mark(x: f64, y: f64, radius: f64, maker: bool, description: &str) -> Markup {
+pub(super) fn mark(x: f64, y: f64, radius: f64, maker: bool, description: &str) -> Markup {
     let r = px(radius * 1.15);
     html! {
         @if maker {
@@ -91,7 +91,7 @@ fn mark(x: f64, y: f64, radius: f64, maker: bool, description: &str) -> Markup {
     }
 }
 
-fn legend() -> Markup {
+pub(super) fn legend() -> Markup {
     html! {
         path.ask d={ "M" (px(LEFT)) ",10h22" } {}
         text x=(px(LEFT + 28.0)) y="14" { "best ask" }

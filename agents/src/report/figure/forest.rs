@@ -13,8 +13,15 @@ const TOP: f64 = 6.0;
 /// Space on the right for the numbers.
 const NUMBERS: f64 = 156.0;
 
-/// Draws the differences; `decimals` is for the numbers beside them.
-pub(in crate::report) fn forest(paired: &[Paired], palette: &Palette, decimals: usize) -> Markup {
+/// Draws the differences on an axis with this title; `decimals` is for the numbers beside them, `labels` for the names before them where
+/// they are not the strategies' own.
+pub(in crate::report) fn forest(
+    paired: &[Paired],
+    palette: &Palette,
+    decimals: usize,
+    title: &str,
+    labels: &[String],
+) -> Markup {
     let bottom = TOP + ROW * paired.len() as f64;
     let right = WIDTH - NUMBERS;
     let values = paired.iter().flat_map(|pair| [pair.difference, pair.ci95[0], pair.ci95[1]]);
@@ -22,11 +29,11 @@ pub(in crate::report) fn forest(paired: &[Paired], palette: &Palette, decimals: 
     // The opponent is named in the caption, unless there are several.
     let several = paired.iter().any(|pair| pair.against != paired[0].against);
     let content = html! {
-        (axis.below(TOP, bottom, "difference in mean reward, ticks per lot"))
+        (axis.below(TOP, bottom, title))
         @for (index, pair) in paired.iter().enumerate() {
             @let y = TOP + ROW * (index as f64 + 0.5);
             @let [low, high] = pair.ci95;
-            @let label = if several { format!("{} \u{2212} {}", pair.name, pair.against) } else { pair.name.clone() };
+            @let label = if let Some(label) = labels.get(index) { label.clone() } else if several { format!("{} \u{2212} {}", pair.name, pair.against) } else { pair.name.clone() };
             (row_label(y, &label, &palette.class(&pair.name)))
             @if [pair.difference, low, high].iter().all(|value| value.is_finite()) {
                 g class=(palette.class(&pair.name)) {

@@ -3,12 +3,18 @@
 mod bars;
 mod episode;
 mod forest;
+mod frontier;
+mod held;
+mod making;
 mod ridge;
 
 pub(super) use bars::{bars, hatching};
 pub(super) use episode::episode;
 pub(super) use forest::forest;
-pub(super) use ridge::ridge;
+pub(super) use frontier::{Point, frontier};
+pub(super) use held::held;
+pub(super) use making::making;
+pub(super) use ridge::{Ridge, ridge};
 
 use maud::{Markup, html};
 

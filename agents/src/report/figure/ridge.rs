@@ -15,32 +15,55 @@ const BINS: usize = 84;
 /// Share of the rewards at either end that may fall outside the axis.
 const TAIL: f64 = 0.001;
 
-/// Draws a histogram of each strategy's rewards on a common axis, each to the same height; its worst 5% darker, and its mean.
-pub(in crate::report) fn ridge(strategies: &[StrategySummary], palette: &Palette) -> Markup {
-    let sorted: Vec<Vec<f64>> = strategies.iter().map(|strategy| sorted(&strategy.rewards)).collect();
+/// A row of the figure.
+pub(in crate::report) struct Ridge<'a> {
+    /// The strategy, for its colour.
+    pub(in crate::report) name: &'a str,
+    /// What stands beside the row.
+    pub(in crate::report) label: String,
+    /// Of the single episodes.
+    pub(in crate::report) values: &'a [f64],
+    /// Their mean.
+    pub(in crate::report) mean: f64,
+}
+
+impl<'a> From<&'a StrategySummary> for Ridge<'a> {
+    fn from(strategy: &'a StrategySummary) -> Self {
+        Self {
+            name: &strategy.name,
+            label: strategy.name.clone(),
+            values: &strategy.rewards,
+            mean: strategy.reward_mean,
+        }
+    }
+}
+
+/// Draws a histogram of each row's values on a common axis with this title, each to the same height; its worst 5% darker, and its mean.
+pub(in crate::report) fn ridge(rows: &[Ridge<'_>], palette: &Palette, title: &str) -> Markup {
+    let sorted: Vec<Vec<f64>> = rows.iter().map(|row| sorted(row.values)).collect();
     let ends = sorted.iter().filter(|rewards| !rewards.is_empty());
     let ends = ends.flat_map(|rewards| [quantile(rewards, TAIL), quantile(rewards, 1.0 - TAIL)]);
     let axis = Axis::covering(ends, 6, PLOT_LEFT, WIDTH - 8.0);
-    let bottom = TOP + ROW * strategies.len() as f64 + 4.0;
+    let bottom = TOP + ROW * rows.len() as f64 + 4.0;
     let content = html! {
-        (axis.below(TOP, bottom, "reward of an episode, ticks per lot"))
-        @for (index, (strategy, rewards)) in strategies.iter().zip(&sorted).enumerate() {
+        (axis.below(TOP, bottom, title))
+        @for (index, (row, rewards)) in rows.iter().zip(&sorted).enumerate() {
             @let base = TOP + ROW * (index as f64 + 1.0);
-            (row_label(base - ROW / 2.0 + 4.0, &strategy.name, &palette.class(&strategy.name)))
+            (row_label(base - ROW / 2.0 + 4.0, &row.label, &palette.class(row.name)))
             @if rewards.is_empty() {
                 text.note x=(px(PLOT_LEFT + 8.0)) y=(px(base - 6.0)) { "no rewards of single episodes at hand" }
             } @else {
-                g class=(palette.class(&strategy.name)) {
+                g class=(palette.class(row.name)) {
                     (histogram(rewards, &axis, base))
                     (line([PLOT_LEFT, base, WIDTH - 8.0, base], "base"))
-                    @if strategy.reward_mean.is_finite() {
-                        (line([axis.at(strategy.reward_mean), base - 15.0, axis.at(strategy.reward_mean), base + 3.0], "mean"))
+                    @if row.mean.is_finite() {
+                        (line([axis.at(row.mean), base - 15.0, axis.at(row.mean), base + 3.0], "mean"))
                     }
                 }
             }
         }
     };
-    svg(bottom + AXIS_HEIGHT, "Distribution of the rewards of single episodes", &content)
+    svg(bottom + AXIS_HEIGHT, &format!("Distribution: {title}"), &content)
 }
 
 /// The histogram of ascending rewards, standing on `base`.

@@ -210,6 +210,11 @@ impl MarketMaking {
         &self.fills
     }
 
+    /// What the last decision asked for on each side: prices and lots, best first, as rounded to ticks and cut to the limit.
+    pub fn wanted(&self) -> [&[(Price, u64)]; 2] {
+        [self.targets[0].as_slice(), self.targets[1].as_slice()]
+    }
+
     /// The market it plays in.
     pub fn simulator(&self) -> &Simulator {
         &self.simulator

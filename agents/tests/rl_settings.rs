@@ -1,0 +1,74 @@
+//! The schema of trainings, and the files in config/train. No libtorch here.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic, in its helpers too")]
+
+use std::path::Path;
+
+use agents::rl::{AlgorithmSettings, HeadChoice, RunConfig};
+use gym::Settings;
+
+fn read(text: &str) -> Result<RunConfig, String> {
+    RunConfig::from_settings(&Settings::from_yaml(text, "test").unwrap()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_shipped_training_is_legal() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/train");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let run = RunConfig::from_settings(&Settings::read(&path).unwrap()).unwrap();
+        assert_eq!(run.common.seed, 0, "{}", path.display());
+        names.push(run.algorithm.name());
+    }
+    names.sort_unstable();
+    assert_eq!(names, ["actor_critic", "actor_critic", "dqn", "ppo", "ppo"]);
+}
+
+#[test]
+fn the_paper_is_the_default_of_the_actor_critic() {
+    let AlgorithmSettings::ActorCritic(settings) =
+        read("env: {name: model_market_making}\ntrain: {algorithm: actor_critic}").unwrap().algorithm
+    else {
+        panic!("the algorithm is the one that was named")
+    };
+    assert_eq!((settings.rollout_steps, settings.learning_rate, settings.adam_epsilon), (100, 5e-4, 1e-5));
+    assert_eq!((settings.discount, settings.trace, settings.clip), (1.0, 1.0, 0.5));
+    assert_eq!((settings.value_coefficient, settings.gradient_norm), (0.5, 0.5));
+    assert_eq!((settings.initial_deviation, settings.final_deviation), (1.0, Some(0.32)));
+}
+
+#[test]
+fn what_is_not_legal_is_named_with_what_would_be() {
+    for (train, expected) in [
+        ("{}", "train.algorithm is null; legal: one of ppo, actor_critic, reinforce, dqn"),
+        ("{algorithm: pop}", "train.algorithm is \"pop\"; legal: one of ppo"),
+        ("{algorithm: ppo, learning_rat: 1}", "did you mean learning_rate?"),
+        ("{algorithm: ppo, double: true}", "train.double is true, an unknown setting"),
+        ("{algorithm: ppo, clip: -1}", "train.clip is -1; legal: a finite number > 0"),
+        ("{algorithm: ppo, epochs: many}", "train.epochs is \"many\""),
+        ("{algorithm: ppo, head: beta}", "train.head is \"beta\""),
+        ("{algorithm: ppo, steps: 0}", "train.steps is 0"),
+        ("{algorithm: ppo, network: {hidden: [0]}}", "train.network.hidden[0] is 0"),
+        ("{algorithm: ppo, network: {widths: [8]}}", "train.network"),
+        ("{algorithm: dqn, discount: 1.5}", "train.discount is 1.5; legal: a number from 0 to 1"),
+        ("{algorithm: dqn, replay: 10}", "train.replay is 10"),
+    ] {
+        let message = read(&format!("env: {{name: model_market_making}}\ntrain: {train}")).unwrap_err();
+        assert!(message.contains(expected), "{train}: {message}");
+    }
+    let message = read("env: {name: model_market_making}\ntrain: {algorithm: ppo}\ntrian: {}").unwrap_err();
+    assert!(message.contains("trian") && message.contains("the sections env and train"), "{message}");
+}
+
+#[test]
+fn resolved_settings_read_back_to_the_same() {
+    for algorithm in AlgorithmSettings::NAMES {
+        let text = format!(
+            "env: {{name: model_market_making, decay: 2}}\ntrain: {{algorithm: {algorithm}, seed: 7, discount: 0.5}}"
+        );
+        let run = read(&text).unwrap();
+        assert_eq!(run.common.head, HeadChoice::Auto);
+        let again = RunConfig::from_settings(&Settings::from_map(run.to_map())).unwrap();
+        assert_eq!(run, again, "{algorithm}");
+    }
+}
