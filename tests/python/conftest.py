@@ -28,10 +28,14 @@ class Case:
         return IDS[self.name]
 
     def env(self, **more: Any) -> lobgym.Env:
-        return lobgym.Env(self.name, **self.settings, **more)
+        env = lobgym.Env(self.name, **self.settings, **more)
+        env.action_space.seed(4)  # the same actions in every run of a test
+        return env
 
     def batch(self, num_envs: int, **more: Any) -> lobgym.VectorEnv:
-        return lobgym.VectorEnv(self.name, num_envs, **self.settings, **more)
+        batch = lobgym.VectorEnv(self.name, num_envs, **self.settings, **more)
+        batch.action_space.seed(4)
+        return batch
 
     def __str__(self) -> str:
         return "-".join([self.name, str(self.settings.get("action", ""))]).rstrip("-")
