@@ -7,6 +7,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from lobgym.vector import VectorEnv
@@ -120,8 +121,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 flush=True,
             )
     if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"results": results}, file, indent=2)
+        # Whole or not at all, as everything that the project writes.
+        file = Path(options.json)
+        unfinished = file.with_name(f".{file.name}.tmp")
+        unfinished.write_text(json.dumps({"results": results}, indent=2), encoding="utf-8")
+        unfinished.replace(file)
 
 
 if __name__ == "__main__":
