@@ -349,14 +349,16 @@ fn common() -> Vec<String> {
     vec!["name".to_owned(), "max_episode_steps".to_owned()]
 }
 
-fn to_map<T: Serialize>(value: &T) -> Map<String, Value> {
+/// The fields of a struct of settings, by name.
+pub fn to_map<T: Serialize>(value: &T) -> Map<String, Value> {
     match serde_json::to_value(value) {
         Ok(Value::Object(map)) => map,
         other => unreachable!("settings are structs with text keys: {other:?}"),
     }
 }
 
-fn keys_of<T: Serialize>(defaults: &T) -> Vec<String> {
+/// The keys of a struct of settings.
+pub fn keys_of<T: Serialize>(defaults: &T) -> Vec<String> {
     to_map(defaults).into_iter().map(|(key, _)| key).collect()
 }
 

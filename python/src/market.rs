@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use gym::config::parse;
+use gym::config::{keys_of, parse};
 use gym::{ConfigError, MarketSettings};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use crate::{config, errors};
 
@@ -15,12 +15,9 @@ use crate::{config, errors};
 pub(crate) fn settings(market: &str, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<MarketSettings> {
     let mut map =
         keywords.map_or_else(|| Ok(Map::new()), |keywords| config::mapping(keywords.as_mapping(), "", 0))?;
-    let legal: Vec<String> = match serde_json::to_value(MarketSettings::default()) {
-        Ok(Value::Object(defaults)) => defaults.into_iter().map(|(key, _)| key).collect(),
-        _ => Vec::new(),
-    };
     map.insert("market".to_owned(), market.into());
-    parse(map, &legal).map_err(|error| errors::config(&ConfigError::Parameter(error)))
+    parse(map, &keys_of(&MarketSettings::default()))
+        .map_err(|error| errors::config(&ConfigError::Parameter(error)))
 }
 
 /// The markets of a comparison: a name, or several.

@@ -1,6 +1,6 @@
 //! The schema of a training: the sections `env` and `train` of a file.
 
-use gym::config::{ConfigError, EnvConfig, Settings, parse};
+use gym::config::{ConfigError, EnvConfig, Settings, parse, to_map};
 use lob::ParameterError;
 use lob::parameter::{finite, integer, non_negative, positive, probability};
 use serde::de::DeserializeOwned;
@@ -505,13 +505,6 @@ fn read_train(mut map: Map<String, Value>) -> Result<(Common, AlgorithmSettings)
     common.validate()?;
     algorithm.validate()?;
     Ok((common, algorithm))
-}
-
-fn to_map<T: Serialize>(value: &T) -> Map<String, Value> {
-    match serde_json::to_value(value) {
-        Ok(Value::Object(map)) => map,
-        other => unreachable!("settings are structs with text keys: {other:?}"),
-    }
 }
 
 impl Common {
