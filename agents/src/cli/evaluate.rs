@@ -11,10 +11,11 @@ use super::env_args::EnvSource;
 use super::output::{self, JsonTarget};
 use super::{Failure, Stop};
 use crate::evaluation::{
-    self, Candidate, Evaluation, PairedPolicies, Plan, Rule, Setting, Summary, TRADING_SECONDS_PER_YEAR,
+    self, Candidate, Entrant, Evaluation, PairedPolicies, Plan, Setting, Summary, TRADING_SECONDS_PER_YEAR,
     session_seed,
 };
 use crate::market_making::{FillModel, FillModelPlan, estimate_fill_model};
+use crate::policy::PolicyReference;
 use crate::report::{EvaluationPage, evaluation_html};
 
 /// Rows of a grid that are printed; the JSON has all.
@@ -22,12 +23,15 @@ const GRID_ROWS: usize = 15;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// An environment or a configuration that comes with the program [default: market_making]
+    /// Runs of `lobgym train`, or their policy files: evaluated beside --policies, in the environment that the first was trained in
+    #[arg(value_name = "RUN|POLICY")]
+    trained: Vec<PathBuf>,
+    /// An environment or a configuration that comes with the program [default: the run's, or market_making]
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     env: Option<String>,
     #[command(flatten)]
     source: EnvSource,
-    /// Policies: join, mid, as, glft, random, with options as in mid:distance=0.5:lots=2:limit=10:skew=4
+    /// Policies: join, mid, as, glft, random, with options as in mid:distance=0.5:lots=2:limit=10:skew=4; policy:RUN
     #[arg(
         long,
         value_name = "POLICY,...",
@@ -92,13 +96,17 @@ struct Report<'a> {
 
 /// Runs it.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let name = arguments.env.as_deref().unwrap_or("market_making");
-    let config = arguments.source.resolve(|| EnvConfig::named_settings(name))?;
+    let config = environment(arguments)?;
     let setting = Setting::new(&config)?;
-    let rules = rules(arguments, &setting)?;
-    let model = if rules.iter().any(Rule::needs_model) { Some(fit(&setting)?) } else { None };
-    let candidates: Vec<Candidate> =
-        rules.iter().map(|rule| rule.candidate(&setting, model.as_ref())).collect::<Result<_, _>>()?;
+    let entrants = entrants(arguments, &setting)?;
+    // Policies first: a file that does not fit should not wait for a fit of the market.
+    let trained = entrants.iter().filter(|entrant| matches!(entrant, Entrant::Policy(_)));
+    trained.map(|entrant| entrant.candidate(&setting, None)).collect::<Result<Vec<_>, _>>()?;
+    let model = if entrants.iter().any(Entrant::needs_model) { Some(fit(&setting)?) } else { None };
+    let candidates: Vec<Candidate> = entrants
+        .iter()
+        .map(|entrant| entrant.candidate(&setting, model.as_ref()))
+        .collect::<Result<_, _>>()?;
     let against = against(arguments, &candidates)?;
     let plan = Plan {
         episodes: arguments.episodes as usize,
@@ -150,19 +158,37 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if found.interrupted { Err(Failure::Interrupted) } else { Ok(()) }
 }
 
-/// What is evaluated, each once.
-fn rules(arguments: &Arguments, setting: &Setting) -> Result<Vec<Rule>, Failure> {
+/// The environment that was asked for, or the one that the first policy was trained in.
+fn environment(arguments: &Arguments) -> Result<EnvConfig, Failure> {
+    let trained = match (&arguments.env, arguments.trained.first()) {
+        (None, Some(path)) if arguments.source.config.is_none() => Some(PolicyReference::new(path).open()?),
+        _ => None,
+    };
+    let name = arguments.env.as_deref().unwrap_or("market_making");
+    arguments.source.resolve(|| match trained {
+        Some(file) => Ok(file.header.env),
+        None => EnvConfig::named_settings(name),
+    })
+}
+
+/// Who is evaluated, each once.
+fn entrants(arguments: &Arguments, setting: &Setting) -> Result<Vec<Entrant>, Failure> {
+    let trained = arguments.trained.iter().map(|path| Entrant::Policy(PolicyReference::new(path)));
+    let mut entrants: Vec<Entrant> = Vec::new();
+    let mut add = |entrant: Entrant| {
+        if !entrants.contains(&entrant) {
+            entrants.push(entrant);
+        }
+    };
+    trained.for_each(&mut add);
     if arguments.grid {
-        return Ok(evaluation::grid(setting));
-    }
-    let mut rules: Vec<Rule> = Vec::new();
-    for text in &arguments.policies {
-        let rule = text.parse()?;
-        if !rules.contains(&rule) {
-            rules.push(rule);
+        evaluation::grid(setting).into_iter().map(Entrant::Rule).for_each(&mut add);
+    } else {
+        for text in &arguments.policies {
+            add(text.parse()?);
         }
     }
-    Ok(rules)
+    Ok(entrants)
 }
 
 /// What the market's own flow says of fills and volatility.
@@ -177,7 +203,7 @@ fn fit(setting: &Setting) -> Result<FillModel, Failure> {
 /// The name of what the others are compared with, if it was said.
 fn against(arguments: &Arguments, candidates: &[Candidate]) -> Result<Option<String>, Failure> {
     let Some(text) = &arguments.against else { return Ok(None) };
-    let name = text.parse::<Rule>().map_or_else(|_| text.clone(), |rule| rule.to_string());
+    let name = text.parse::<Entrant>().map_or_else(|_| text.clone(), |entrant| entrant.to_string());
     if candidates.iter().any(|candidate| candidate.name == name) {
         return Ok(Some(name));
     }
