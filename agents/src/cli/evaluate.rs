@@ -16,7 +16,7 @@ use crate::evaluation::{
 };
 use crate::market_making::{FillModel, FillModelPlan, estimate_fill_model};
 use crate::policy::PolicyReference;
-use crate::report::{EvaluationPage, evaluation_html};
+use crate::report::{EvaluationPage, RunLog, evaluation_html};
 
 /// Rows of a grid that are printed; the JSON has all.
 const GRID_ROWS: usize = 15;
@@ -152,7 +152,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let report = Report { policies: &found.policies, paired: &found.paired, settings: &settings };
     output::report(&render(&found, &config, arguments.grid), &report, arguments.json.as_ref())?;
     if let Some(path) = &arguments.html {
-        output::write_file(path, &page(&found, &setting, &candidates, &settings)?)?;
+        output::write_file(path, &page(&found, &setting, (&entrants, &candidates), &settings)?)?;
         eprintln!("report: {}", path.display());
     }
     if found.interrupted { Err(Failure::Interrupted) } else { Ok(()) }
@@ -281,7 +281,7 @@ fn render(found: &Evaluation, config: &EnvConfig, grid: bool) -> String {
 fn page(
     found: &Evaluation,
     setting: &Setting,
-    candidates: &[Candidate],
+    (entrants, candidates): (&[Entrant], &[Candidate]),
     settings: &Settings,
 ) -> Result<String, Failure> {
     let best = found.policies.iter().max_by(|one, other| one.reward_mean.total_cmp(&other.reward_mean));
@@ -292,15 +292,23 @@ fn page(
         None => None,
     };
     let rows = serde_json::to_value(settings)?;
+    let logs: Vec<RunLog> = entrants.iter().filter_map(log).collect();
     Ok(evaluation_html(&EvaluationPage {
         found,
         example: example.as_ref().map(|(name, tape)| (*name, tape)),
+        training: &logs,
         settings: rows
             .as_object()
             .map(|map| map.iter().map(|(key, value)| (key.clone(), text(value))).collect())
             .unwrap_or_default(),
         episode_seconds: setting.steps() as f64 * setting.step_seconds(),
     }))
+}
+
+/// The log of a trained policy's run, if it was asked for by a directory that has one.
+fn log(entrant: &Entrant) -> Option<RunLog> {
+    let Entrant::Policy(reference) = entrant else { return None };
+    RunLog::read(&reference.path, entrant.to_string()).ok()
 }
 
 fn text(value: &Value) -> String {

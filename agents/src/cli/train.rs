@@ -10,6 +10,7 @@ use indicatif::{HumanDuration, ProgressBar};
 
 use super::output;
 use super::{Failure, Stop};
+use crate::report::{RunLog, training_html};
 use crate::rl::{Observer, Outcome, Report, RunConfig, RunOptions, TrainError, train};
 
 #[derive(Debug, Args)]
@@ -81,7 +82,29 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         outcomes.push((run.common.seed, one(&run, &options, &stop)?));
     }
+    let page = directory.join("report.html");
+    output::write_file(&page, &report(&directory, &outcomes, &run)?)?;
+    eprintln!("report: {}", page.display());
     output::print(&summary(&outcomes))
+}
+
+/// The learning curves of all runs.
+fn report(directory: &Path, outcomes: &[(u64, Outcome)], run: &RunConfig) -> Result<String, Failure> {
+    let several = outcomes.len() > 1;
+    let log = |(seed, _): &(u64, Outcome)| {
+        let name = format!("seed {seed}");
+        let place = if several { directory.join(format!("seed-{seed}")) } else { directory.to_owned() };
+        RunLog::read(&place, name).map_err(|source| Failure::Output { path: place, source })
+    };
+    let logs: Vec<RunLog> = outcomes.iter().map(log).collect::<Result<_, _>>()?;
+    let sections =
+        run.to_map().into_iter().filter_map(|(section, value)| Some((section, value.as_object()?.clone())));
+    let settings: Vec<(String, String)> = sections
+        .flat_map(|(section, map)| {
+            map.into_iter().map(move |(key, value)| (format!("{section}.{key}"), value.to_string()))
+        })
+        .collect();
+    Ok(training_html(&logs, &format!("Training of {}", run.env.name()), &settings))
 }
 
 fn one(run: &RunConfig, options: &RunOptions, stop: &Stop) -> Result<Outcome, Failure> {
