@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use agents::policy::PolicyError;
 use gym::{ConfigError, EnvError};
 use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -23,6 +24,18 @@ pub(crate) fn config(error: &ConfigError) -> PyErr {
         }
         ConfigError::Io { .. } => PyOSError::new_err(text),
         _ => PyValueError::new_err(text),
+    }
+}
+
+/// A policy that cannot be used: `OSError` for a file that cannot be read, else `ValueError`.
+pub(crate) fn policy(error: &PolicyError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        PolicyError::Io { problem, .. } if problem.kind() == std::io::ErrorKind::NotFound => {
+            PyFileNotFoundError::new_err(text)
+        }
+        PolicyError::Io { .. } => PyOSError::new_err(text),
+        PolicyError::Content { .. } | PolicyError::Misfit { .. } => PyValueError::new_err(text),
     }
 }
 
