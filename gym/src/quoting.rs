@@ -14,6 +14,16 @@ pub struct Quotes {
     pub lots: [u64; 2],
 }
 
+impl Quotes {
+    /// Bid and ask exchanged.
+    #[inline]
+    #[must_use]
+    pub fn mirrored(self) -> Self {
+        let ([bid, ask], [bid_lots, ask_lots]) = (self.offset, self.lots);
+        Self { offset: [ask, bid], lots: [ask_lots, bid_lots] }
+    }
+}
+
 /// A share of a range, from -1 to 1, and back.
 #[inline]
 fn share(value: f32) -> f64 {

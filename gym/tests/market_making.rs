@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic, in its helpers too")]
 
 use gym::envs::{ActionKind, AtLimit, MarketMaking, MarketMakingConfig, ObservationKind};
-use gym::{Env, EnvConfig, MarketSettings, OwnedAction, QuoteAction, Quotes, Space};
+use gym::{Action, Env, EnvConfig, MarketSettings, OwnedAction, QuoteAction, Quotes, Space};
 use lob::flow::{FlowConfig, OpeningBook, PerSide};
 use lob::models::{FeeConfig, FeeRate};
 use lob::sim::{Delay, LatencyConfig, derive_seed};
@@ -484,4 +484,63 @@ fn the_classic_configuration_has_its_16_numbers_in_money_and_shares() {
     near(4, info(&env, "inventory") / 1_000.0);
     near(5, info(&env, "cash") / 10_000.0);
     assert!(info(&env, "inventory").abs() >= 100.0 && seen[6..].iter().any(|&x| x >= 1.0));
+}
+
+/// The mirror image of a full observation, read off the names of its numbers.
+fn mirrored(env: &MarketMaking, seen: &[f32], first_mid: f64) -> Vec<f32> {
+    let components = env.observation_space().components();
+    let place = |name: &str| components.iter().position(|component| component.name == name).unwrap();
+    let value = |name: &str| seen[place(name)];
+    let image = |component: &gym::Component| -> f32 {
+        let name = component.name.as_str();
+        match name {
+            "inventory"
+            | "last change of the mid"
+            | "imbalance"
+            | "market orders"
+            | "average of market orders" => 0.0 - value(name),
+            "best bid - first mid" => -value("best ask - first mid"),
+            "best ask - first mid" => -value("best bid - first mid"),
+            // Profit is cash + inventory x mid, in the image too.
+            "cash" => value(name) + 2.0 * first_mid.signum() as f32 * value("inventory"),
+            _ if name.contains("bid") => value(&name.replace("bid", "ask")),
+            _ if name.contains("ask") => value(&name.replace("ask", "bid")),
+            _ => value(name),
+        }
+    };
+    components.iter().map(image).collect()
+}
+
+#[test]
+fn a_symmetric_maker_sees_and_plays_the_mirror_image_while_short() {
+    let plain_config = MarketMakingConfig { steps: 400, ..MarketMakingConfig::default() };
+    let config = MarketMakingConfig { symmetric: true, ..plain_config.clone() };
+    let market = MarketSettings { market: "flow".into(), ..MarketSettings::default() };
+    let (mut plain, mut symmetric) = (env_in(&plain_config, &market), env_in(&config, &market));
+    let (mut seen, mut shown) = (observation(&plain), observation(&symmetric));
+    let (mut images, mut crossings) = (0, 0);
+    for session in 0..4 {
+        plain.reset(session, &mut seen).unwrap();
+        symmetric.reset(session, &mut shown).unwrap();
+        let first_mid = info(&plain, "mid");
+        let mut was = false;
+        for step in 0..400 {
+            let inventory = info(&plain, "inventory");
+            let is_image = inventory < 0.0 || (inventory == 0.0 && seen[8] < 0.0);
+            let expected = if is_image { mirrored(&plain, &seen, first_mid) } else { seen.clone() };
+            assert_eq!(shown, expected, "session {session}, step {step}");
+            assert!(shown[1] >= 0.0);
+            images += usize::from(is_image);
+            crossings += usize::from(is_image != was);
+            was = is_image;
+            // Quotes that lean on what is shown.
+            let lean = shown[1] + 0.3 * shown[8];
+            let action = [-0.8 + 0.5 * lean, -0.8 - 0.5 * lean, 0.2 - lean, 0.6];
+            let meant = if is_image { [action[1], action[0], action[3], action[2]] } else { action };
+            let one = plain.step(Action::Continuous(&meant), &mut seen);
+            let other = symmetric.step(Action::Continuous(&action), &mut shown);
+            assert_eq!(one, other, "session {session}, step {step}");
+        }
+    }
+    assert!(images > 200 && crossings > 50, "{images} images, {crossings} crossings");
 }

@@ -86,6 +86,7 @@ impl Setting {
     fn for_rules(&self) -> MarketMakingConfig {
         MarketMakingConfig {
             action: ActionKind::OffsetsAndSizes,
+            symmetric: false,
             min_offset_ticks: -RULE_REACH,
             max_offset_ticks: RULE_REACH,
             ..self.task.clone()

@@ -1,5 +1,6 @@
 //! Episodes of a market-making environment under a quoting strategy.
 
+use gym::config::Task;
 use gym::{Action, AnyEnv, ConfigError, Env, EnvConfig, EnvError, Episodes, OffsetsAndSizes, Step};
 use lob::ParameterError;
 use lob::sim::derive_seed;
@@ -64,6 +65,12 @@ impl QuotingSession {
     /// Settings that are not legal, or an environment that does not take quotes.
     pub fn new(config: &EnvConfig) -> Result<Self, QuotingError> {
         let codec = codec(config)?;
+        let mut config = config.clone();
+        if let Task::MarketMaking(task) = &mut config.task {
+            // A strategy knows the market as it is, and says what it wants in it.
+            task.symmetric = false;
+        }
+        let config = &config;
         let env = AnyEnv::new(config)?;
         let names = env.info_names();
         let find = |wanted: &str| names.iter().position(|name| *name == wanted);

@@ -82,6 +82,8 @@ pub struct MarketMakingConfig {
     pub dampening: f64,
     /// What is seen.
     pub observation: ObservationKind,
+    /// True: while short, or flat with more asks than bids, the market is shown as its mirror image and the action is meant in it.
+    pub symmetric: bool,
     /// Half-life of the averages in the observation (trade flow, volatility), s.
     pub half_life_seconds: f64,
     /// Money that a tick is worth on a unit of inventory.
@@ -111,6 +113,7 @@ impl Default for MarketMakingConfig {
             edge_weight: 0.0,
             dampening: 0.0,
             observation: ObservationKind::Full,
+            symmetric: false,
             half_life_seconds: 10.0,
             tick_size: 1.0,
             lot_size: 1,
@@ -154,6 +157,9 @@ impl MarketMakingConfig {
         integer("lot_size", self.lot_size, 1..=MAX_LOTS)?;
         integer("inventory_limit", self.inventory_limit, self.lot_size..=MAX_LOTS.max(self.lot_size))?;
         positive("half_life_seconds", self.half_life_seconds)?;
+        if self.symmetric && self.observation == ObservationKind::Classic {
+            return Err(ParameterError::new("symmetric", true, "false, with observation classic"));
+        }
         positive("tick_size", self.tick_size)?;
         finite("money of a tick on a lot", self.tick_size * self.lot_size as f64)?;
         let kinds = [ActionKind::OffsetsAndSizes, ActionKind::Grid, ActionKind::Ladder];
@@ -230,5 +236,8 @@ mod tests {
         assert_eq!(broken(|c| c.ladder_levels = 9), "ladder_levels");
         assert_eq!(broken(|c| c.ladder_spacing_ticks = 0.5), "ladder_spacing_ticks");
         assert_eq!(broken(|c| c.dampening = 2.0), "dampening");
+        let classic =
+            |c: &mut MarketMakingConfig| (c.symmetric, c.observation) = (true, ObservationKind::Classic);
+        assert_eq!(broken(classic), "symmetric");
     }
 }

@@ -67,6 +67,8 @@ pub struct MarketMaking {
     /// Best prices of others now.
     best: [Option<Price>; 2],
     view: View,
+    /// The last observation was the market's mirror image.
+    mirrored: bool,
     /// The maker's orders in the book, in order of acceptance.
     resting: Vec<Working>,
     /// For `quote`.
@@ -152,6 +154,7 @@ impl MarketMaking {
             accounts: Accounts::default(),
             best: [Some(centre.best_bid), Some(centre.best_ask)],
             view: View::default(),
+            mirrored: false,
             resting: Vec::new(),
             targets: [Targets::default(); 2],
             known: Vec::new(),
@@ -240,7 +243,7 @@ impl MarketMaking {
     /// Places the quotes of an action.
     #[inline]
     fn quote(&mut self, action: Action<'_>) {
-        let reference = Reference { mid: self.view.mid, best: self.best };
+        let reference = Reference { mid: self.view.mid, best: self.best, mirrored: self.mirrored };
         let room = self.room();
         aim(&self.rules.action, action, &reference, room, &mut self.targets);
         match &mut self.wire {
@@ -353,7 +356,7 @@ impl MarketMaking {
     }
 
     #[inline]
-    fn observe(&self, observation: &mut [f32]) {
+    fn observe(&mut self, observation: &mut [f32]) {
         let known = self.known_accounts();
         let inventory = known.inventory as f64;
         let holdings = Holdings {
@@ -362,7 +365,7 @@ impl MarketMaking {
             profit: known.cash + inventory * self.view.mid,
             time_left: (self.rules.steps - self.step) as f64 / self.rules.steps as f64,
         };
-        self.rules.writer.write(&self.view, &holdings, self.first_mid, observation);
+        self.mirrored = self.rules.writer.write(&self.view, &holdings, self.first_mid, observation);
     }
 }
 
@@ -424,9 +427,10 @@ impl Env for MarketMaking {
         self.look();
         let rules = &*self.rules;
         self.view.advance(mid_before, buys - sells, rules.per_step_seconds, rules.step_weight);
-        self.observe(observation);
         let earned = self.accounts.earned_since(&before, rules.tick_value, rules.lot_size);
-        Step { reward: rules.reward.reward(&earned), terminated, truncated: false }
+        let reward = rules.reward.reward(&earned);
+        self.observe(observation);
+        Step { reward, terminated, truncated: false }
     }
 
     fn info_names(&self) -> &'static [&'static str] {

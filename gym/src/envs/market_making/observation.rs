@@ -157,6 +157,7 @@ pub(super) struct Holdings {
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     kind: ObservationKind,
+    symmetric: bool,
     limit: f64,
     per_limit: f64,
     per_quote: f64,
@@ -171,6 +172,7 @@ impl Writer {
         let limit = config.limit_lots() as f64;
         Self {
             kind: config.observation,
+            symmetric: config.symmetric,
             limit,
             per_limit: 1.0 / limit,
             per_quote: 1.0 / config.max_quote_lots as f64,
@@ -193,7 +195,12 @@ impl Writer {
             ObservationKind::Full => {
                 let mut components = vec![
                     Component::new("time left", "share of the episode", 0.0, 1.0),
-                    Component::new("inventory", "inventory_limit", -bound(1.0), bound(1.0)),
+                    Component::new(
+                        "inventory",
+                        "inventory_limit",
+                        if self.symmetric { 0.0 } else { -bound(1.0) },
+                        bound(1.0),
+                    ),
                     free("cash", "ticks x lots / (limit in lots x first mid)"),
                     free("profit", "ticks x lots / limit in lots"),
                     free("best bid - first mid", "10 ticks"),
@@ -235,13 +242,19 @@ impl Writer {
         (lots * self.lot_size / 1_000.0) as f32
     }
 
-    /// Writes an observation; `first_mid` is the mid at t = 0.
+    /// Writes an observation; `first_mid` is the mid at t = 0. True if it is the market's mirror image.
     #[inline]
-    pub(super) fn write(&self, view: &View, holdings: &Holdings, first_mid: f64, out: &mut [f32]) {
+    pub(super) fn write(&self, view: &View, holdings: &Holdings, first_mid: f64, out: &mut [f32]) -> bool {
         match self.kind {
             ObservationKind::Full => self.write_full(view, holdings, first_mid, out),
             ObservationKind::Classic => self.write_classic(view, holdings, out),
         }
+        let mirrored = self.symmetric
+            && (holdings.inventory < 0.0 || holdings.inventory == 0.0 && view.imbalance() < 0.0);
+        if mirrored {
+            mirror(out, first_mid);
+        }
+        mirrored
     }
 
     #[inline]
@@ -300,5 +313,22 @@ impl Writer {
             out[6 + 2 * level] = units(view.volume[0][level]);
             out[7 + 2 * level] = units(view.volume[1][level]);
         }
+    }
+}
+
+/// Turns a full observation into that of the mirror image: prices are reflected at the first mid, bids are asks, and what was bought is sold.
+/// The profit stays, and the cash is what leaves it so.
+#[inline]
+fn mirror(out: &mut [f32], first_mid: f64) {
+    // The cash of lots bought at the first mid, in the unit of the cash.
+    let unit = if first_mid == 0.0 { 0.0 } else { first_mid.signum() as f32 };
+    out[2] += 2.0 * unit * out[1];
+    (out[4], out[5]) = (-out[5], -out[4]);
+    for odd in [1, 7, 8, 25, 26] {
+        // Not -0: the mirror image of nothing is nothing.
+        out[odd] = 0.0 - out[odd];
+    }
+    for (bid, ask) in (9..9 + LEVELS).zip(9 + LEVELS..).chain((19..22).zip(22..)) {
+        out.swap(bid, ask);
     }
 }

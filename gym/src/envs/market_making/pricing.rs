@@ -47,6 +47,8 @@ pub(super) struct Reference {
     pub(super) mid: f64,
     /// Best prices of others.
     pub(super) best: [Option<Price>; 2],
+    /// The action was decided on the mirror image of the market: its bid is an ask.
+    pub(super) mirrored: bool,
 }
 
 /// The targets of both sides. `room` is the most that each side may ask for, in lots.
@@ -69,6 +71,7 @@ pub(super) fn aim(
     let mut step_back = 0;
     for level in 0..codec.levels() {
         let quotes = codec.quotes(action, level);
+        let quotes = if reference.mirrored { quotes.mirrored() } else { quotes };
         let mut bid = floor(reference.mid - quotes.offset[0] + TOLERANCE).min(highest_bid);
         let mut ask = (-floor(-(reference.mid + quotes.offset[1]) + TOLERANCE)).max(lowest_ask);
         if level == 0 && bid >= ask {
@@ -112,7 +115,7 @@ mod tests {
     const SCALE: OffsetsAndSizes = OffsetsAndSizes { min_offset: -5.0, max_offset: 5.0, max_lots: 10 };
 
     fn at(mid: f64, bid: i64, ask: i64) -> Reference {
-        Reference { mid, best: [Some(Price(bid)), Some(Price(ask))] }
+        Reference { mid, best: [Some(Price(bid)), Some(Price(ask))], mirrored: false }
     }
 
     fn quoted(reference: Reference, offset: [f64; 2], room: [u64; 2]) -> [Vec<(i64, u64)>; 2] {
@@ -166,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_market_without_prices_is_quoted_around_the_last_mid() {
-        let reference = Reference { mid: 50.5, best: [None, None] };
+        let reference = Reference { mid: 50.5, best: [None, None], mirrored: false };
         assert_eq!(quoted(reference, [1.0, 1.0], [9, 9]), [vec![(49, 3)], vec![(52, 4)]]);
     }
 }
