@@ -4,7 +4,7 @@
 //! nothing else, neither a network nor a script: one section a cell, with a table and five figures drawn as SVG. [`terminal_table`] makes
 //! plain text of at most [`TERMINAL_COLUMNS`] columns, without colours, so that there is none for `NO_COLOR` to switch off.
 //!
-//! [`evaluation_html`] makes such a page of an evaluation of market making.
+//! [`evaluation_html`] makes such a page of an evaluation of market making, [`model_html`] of one in the model without a book.
 //!
 //! All take whatever numbers they are given: one that is not finite is printed as a dash and left out of the figures.
 
@@ -13,6 +13,7 @@ mod columns;
 mod evaluation;
 mod figure;
 mod model;
+mod modelled;
 mod number;
 mod page;
 mod palette;
@@ -20,5 +21,7 @@ mod terminal;
 
 pub use evaluation::{EvaluationPage, evaluation_html};
 pub use model::{Cell, Comparison, EpisodePicture, Example, Paired, Settings, StrategySummary};
+pub use modelled::{ModelPage, model_html};
 pub use page::comparison_html;
+pub(crate) use terminal::plain_table;
 pub use terminal::{TERMINAL_COLUMNS, terminal_table};
