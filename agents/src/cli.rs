@@ -22,6 +22,7 @@ mod memory;
 mod missing;
 mod output;
 mod plot;
+mod policy;
 mod simulate;
 mod stationary;
 mod stop;
@@ -56,8 +57,11 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Play an episode of market making under quotes by rule: a picture and its figures
     Episode(episode::Arguments),
-    /// Evaluate market-making policies over the same sessions
+    /// Evaluate policies over the same sessions of an environment
     Evaluate(evaluate::Arguments),
+    /// Look into trained policies
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Train an agent: a run's directory with metrics, checkpoints and the policy
     #[cfg(feature = "torch")]
     Train(train::Arguments),
@@ -84,6 +88,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Episode(arguments) => episode::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Policy(command) => policy::run(&command),
         #[cfg(feature = "torch")]
         Command::Train(arguments) => train::run(&arguments),
         Command::Missing(command) => Err(missing::run(&command)),

@@ -10,7 +10,7 @@ use lob::{ParameterError, Side};
 use crate::baselines::{StrategyFactory, StrategyName, StrategyParams};
 use crate::evaluate::{self, Lineup, Outcomes};
 use crate::evaluation::evaluation_seed;
-use crate::execution::{Arena, Candidate, Entrant, Episode, EpisodeError, ExecutionPolicy, Task};
+use crate::execution::{Arena, Candidate, Entrant, Episode, EpisodeError, Task};
 use crate::policy::PolicyError;
 use crate::report::{self, EpisodePicture, Example};
 
@@ -191,22 +191,8 @@ fn lineups(plan: &Plan) -> Result<(Vec<Lineup>, Vec<String>), PolicyError> {
             let others = others.join(", ");
             notes.push(format!("{} trades {lots} lots and was left out with {others} lots", policy.name()));
         }
-        if !plan.held_out && trained_on(policy, plan.seed) {
-            notes.push(format!(
-                "{} was trained with seed {}: some of these sessions may be among those it was trained on; another --seed has others",
-                policy.name(),
-                plan.seed
-            ));
-        }
     }
     Ok((lineups, notes))
-}
-
-/// Whether a row of the policy's training environments had this seed: row r of a training with seed s plays sessions `derive_seed(s + r, i)`.
-fn trained_on(policy: &ExecutionPolicy, seed: u64) -> bool {
-    let number = |key: &str| policy.header().training.get(key).and_then(serde_json::Value::as_u64);
-    let (Some(first), Some(rows)) = (number("seed"), number("environments")) else { return false };
-    seed.wrapping_sub(first) < rows
 }
 
 /// Compares. `progress` is told the market and how many of its episodes have been finished since it was last told. After `stop` is set, what

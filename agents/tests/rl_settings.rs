@@ -72,3 +72,20 @@ fn resolved_settings_read_back_to_the_same() {
         assert_eq!(run, again, "{algorithm}");
     }
 }
+
+#[test]
+fn files_are_recorded_by_absolute_paths() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path().join("configs");
+    std::fs::create_dir(&home).unwrap();
+    let text = "env: {name: execution, market: ../own.yaml, flow_file: flow.npz, latency: {order: {recorded: {file: delays.csv, \
+                column: delay, unit_seconds: 1.0e-9}}}}\ntrain: {algorithm: ppo}";
+    std::fs::write(home.join("run.yaml"), text).unwrap();
+    let run = RunConfig::from_settings(&Settings::read(home.join("run.yaml")).unwrap()).unwrap();
+    let env = &run.to_map()["env"];
+    assert_eq!(env["market"], home.join("../own.yaml").to_str().unwrap());
+    assert_eq!(env["flow_file"], home.join("flow.npz").to_str().unwrap());
+    assert_eq!(env["latency"]["order"]["recorded"]["file"], home.join("delays.csv").to_str().unwrap());
+    let named = read("env: {name: execution, market: flow}\ntrain: {algorithm: ppo}").unwrap();
+    assert_eq!((&named.to_map()["env"]["market"], named.common.evaluation_episodes), (&"flow".into(), 500));
+}

@@ -328,6 +328,21 @@ impl EnvConfig {
         self.max_episode_steps
     }
 
+    /// The same environment with absolute paths of its files, so that its settings mean the same wherever they are read.
+    ///
+    /// # Errors
+    /// [`ConfigError::Io`] if the working directory is not known.
+    pub fn with_absolute_paths(mut self) -> Result<Self, ConfigError> {
+        let directory = self.directory.clone();
+        let absolute = |path: &Path| {
+            let path = directory.join(path);
+            std::path::absolute(&path).map_err(|problem| ConfigError::Io { path, problem })
+        };
+        self.market.map_paths(&absolute)?;
+        self.directory = absolute(Path::new("."))?;
+        Ok(self)
+    }
+
     /// All settings with their values, defaults included: what [`from_map`](Self::from_map) would read to the same effect.
     pub fn to_map(&self) -> Map<String, Value> {
         let (own, has_market) = match &self.task {

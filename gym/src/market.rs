@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lob::flow::{FlowConfig, MarketConfig, OpeningBook, Profile};
 use lob::models::FeeConfig;
-use lob::sim::{Latency, LatencyConfig};
+use lob::sim::{Delay, Latency, LatencyConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::config::ConfigError;
@@ -54,6 +54,30 @@ pub struct ResolvedMarket {
 }
 
 impl MarketSettings {
+    /// True if the market is a file of its own.
+    fn is_file(&self) -> bool {
+        let extension = Path::new(&self.market).extension();
+        extension.is_some_and(|extension| extension == "yaml" || extension == "yml")
+    }
+
+    /// Replaces the paths in the settings.
+    pub(crate) fn map_paths<E>(&mut self, of: &dyn Fn(&Path) -> Result<PathBuf, E>) -> Result<(), E> {
+        if self.is_file() {
+            self.market = of(Path::new(&self.market))?.display().to_string();
+        }
+        if let Some(file) = &mut self.flow_file {
+            *file = of(file)?;
+        }
+        if let Some(LatencyConfig { order, report }) = &mut self.latency {
+            for delay in [order, report] {
+                if let Delay::Recorded { file, .. } = delay {
+                    *file = of(file)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Reads what the settings name, relative paths from `directory`, and checks everything.
     ///
     /// # Errors
@@ -68,11 +92,8 @@ impl MarketSettings {
     /// # Errors
     /// As there.
     pub fn load(&self, directory: &Path) -> Result<(MarketConfig, PathBuf), ConfigError> {
-        let is_file = Path::new(&self.market)
-            .extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml");
         let mut home = directory.to_path_buf();
-        let mut market = if is_file {
+        let mut market = if self.is_file() {
             let path = directory.join(&self.market);
             home = path.parent().map(Path::to_path_buf).unwrap_or_default();
             MarketConfig::from_yaml(path)?

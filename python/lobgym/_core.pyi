@@ -479,7 +479,7 @@ class Comparison:
 
     @property
     def warnings(self) -> list[str]:
-        """Strategies whose parent order the market could not take, if any."""
+        """Strategies whose parent order the market could not take, policies that were left out of cells or may know the sessions, if any."""
 
     @property
     def seconds(self) -> float:
@@ -515,10 +515,67 @@ def compare(
     """Compares execution strategies over the same simulated sessions: what ``lobgym compare`` does.
 
     ``market``: one or several (``"all"``: the reference's three), by default ``"noise"``; settings as of ``lobgym.Simulator``. ``lots``: sizes of
-    the parent order (``"all"``: 20 and 60), by default 20. ``strategies``: of sl, twap, twap-schedule, vwap, pov, ac, market; by default all. ``side``:
+    the parent order (``"all"``: 20 and 60), by default 20. ``strategies``: of sl, twap, twap-schedule, vwap, pov, ac, market; by default all; and
+    ``"policy:PATH"``, a trained policy, which takes part in the cells of its own size. ``side``:
     ``"sell"`` or ``"buy"``. ``episodes``: sessions a market, by default 10,000. ``seed``: by default 0. ``threads``: by default one a core; the
     results do not depend on it. ``horizon_seconds``, ``step_seconds``: time to trade in, and between decisions, by default 150 and 15. ``participation_rate``: of
     pov. ``risk_aversion``: of ac. ``progress``: called with the episodes done and their total. Ctrl-C ends it.
+    """
+
+@final
+class Evaluation:
+    """What :func:`lobgym.evaluate` has found."""
+
+    @property
+    def table(self) -> Table:
+        """A row for each policy, with the columns of the command's JSON: mean reward, its deviation and standard error, and what the
+        environment has besides."""
+
+    @property
+    def paired(self) -> Table:
+        """Mean differences in reward over the same sessions, with 95% confidence intervals."""
+
+    @property
+    def rewards(self) -> dict[str, NDArray[np.float64]]:
+        """The reward of each session, by policy."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What it was made with: environment, episodes, seed."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What should be known before the figures are believed, if anything."""
+
+    def to_json(self) -> str:
+        """The results as ``lobgym evaluate --json`` writes them."""
+
+    def html(self) -> str:
+        """The report: a page that needs nothing else."""
+
+    def to_html(self, path: _Path) -> None:
+        """Writes the report, as ``lobgym evaluate --html`` does."""
+
+def evaluate(
+    env: str | Mapping[str, Any] | None = None,
+    policies: str | Sequence[str] | None = None,
+    *,
+    episodes: SupportsIndex | None = None,
+    seed: SupportsIndex | None = None,
+    threads: SupportsIndex | None = None,
+    against: str | None = None,
+    grid: bool = False,
+    progress: _Progress = None,
+    **settings: Any,
+) -> Evaluation:
+    """Evaluates policies over the same sessions of an environment, none of which a training plays: what ``lobgym evaluate`` does.
+
+    ``env``: the name of an environment or of a configuration that comes with the package, or all settings as a mapping with ``"name"`` among them; by default
+    ``"market_making"``. ``policies``: rules (``"join:skew=4"``), in ``"execution"`` strategies (``"twap"``), everywhere ``"policy:PATH"``, a trained policy's file
+    or its run's directory; by default the environment's usual ones. ``episodes``: by default 2,000. ``seed``: by default 0. ``threads``: by default one a core;
+    the results do not depend on it. ``against``: the policy that the others are compared with; by default the first, of a grid the best, in
+    ``"execution"`` twap where it takes part. ``grid``: besides ``policies``, the rules of market making over their parameters, best first. ``progress``: called
+    with the episodes done and their total. ``settings``: of the environment. Ctrl-C ends it.
     """
 
 # End of book, simulator and comparison

@@ -22,7 +22,7 @@ pub(crate) const MODES: [SelfTradePrevention; 5] = [
     SelfTradePrevention::Decrement,
 ];
 
-fn shown(value: &Bound<'_, PyAny>) -> String {
+pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
     value.repr().map_or_else(|_| "of a type without repr()".to_owned(), |text| text.to_string())
 }
 

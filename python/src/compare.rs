@@ -184,14 +184,14 @@ fn command(names: &[String], plan: &Plan, settings: Option<&Bound<'_, PyDict>>) 
 }
 
 /// The columns of a table in the making.
-struct Columns<'py>(Bound<'py, PyDict>);
+pub(crate) struct Columns<'py>(Bound<'py, PyDict>);
 
 impl<'py> Columns<'py> {
-    fn new(py: Python<'py>) -> Self {
+    pub(crate) fn new(py: Python<'py>) -> Self {
         Self(PyDict::new(py))
     }
 
-    fn texts<'a>(&self, name: &str, values: impl Iterator<Item = &'a str>) -> PyResult<()> {
+    pub(crate) fn texts<'a>(&self, name: &str, values: impl Iterator<Item = &'a str>) -> PyResult<()> {
         let numpy = self.0.py().import("numpy")?;
         self.0.set_item(name, numpy.call_method1("array", (values.collect::<Vec<_>>(), "U"))?)
     }
@@ -203,16 +203,16 @@ impl<'py> Columns<'py> {
         self.0.set_item(name, names.call_method1("take", (PyArray1::from_vec(self.0.py(), codes),))?)
     }
 
-    fn integers(&self, name: &str, values: impl Iterator<Item = u64>) -> PyResult<()> {
+    pub(crate) fn integers(&self, name: &str, values: impl Iterator<Item = u64>) -> PyResult<()> {
         let values = values.map(|value| value as i64).collect();
         self.0.set_item(name, PyArray1::from_vec(self.0.py(), values))
     }
 
-    fn floats(&self, name: &str, values: impl Iterator<Item = f64>) -> PyResult<()> {
+    pub(crate) fn floats(&self, name: &str, values: impl Iterator<Item = f64>) -> PyResult<()> {
         self.0.set_item(name, PyArray1::from_vec(self.0.py(), values.collect()))
     }
 
-    fn table(self) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn table(self) -> PyResult<Bound<'py, PyAny>> {
         self.0.py().import("lobgym.table")?.getattr("Table")?.call1((self.0,))
     }
 }

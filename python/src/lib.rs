@@ -8,6 +8,7 @@ mod compare;
 mod config;
 mod env;
 mod errors;
+mod evaluate;
 mod interrupt;
 mod market;
 mod record;
@@ -32,6 +33,8 @@ mod _core {
     use crate::env::Env;
     #[pymodule_export]
     use crate::errors::_panic;
+    #[pymodule_export]
+    use crate::evaluate::{PyEvaluation, evaluate};
     #[pymodule_export]
     use crate::simulate::{PySimulation, simulate};
     #[pymodule_export]

@@ -12,7 +12,7 @@ use lobgym_benches::measure::MeasureError;
 use thiserror::Error;
 
 use crate::env_rate::RateError;
-use crate::evaluation::EntrantError;
+use crate::evaluation::EvaluateError;
 use crate::execution::EpisodeError;
 use crate::market_making::QuotingError;
 use crate::policy::PolicyError;
@@ -102,11 +102,15 @@ pub enum Failure {
     NotExact(String),
 }
 
-impl From<EntrantError> for Failure {
-    fn from(error: EntrantError) -> Self {
+impl From<EvaluateError> for Failure {
+    fn from(error: EvaluateError) -> Self {
         match error {
-            EntrantError::Quoting(error) => Self::Quoting(error),
-            EntrantError::Policy(error) => Self::Policy(error),
+            EvaluateError::Parameter(error) => Self::Parameter(error),
+            EvaluateError::Config(error) => Self::Config(error),
+            EvaluateError::Quoting(error) => Self::Quoting(error),
+            EvaluateError::Policy(error) => Self::Policy(error),
+            EvaluateError::Episode(error) => Self::Episode(error),
+            EvaluateError::Latency(error) => Self::Latency(error),
         }
     }
 }

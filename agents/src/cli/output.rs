@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use lobgym_benches::atomic::{write_atomically, write_text};
 use serde::Serialize;
 
 use super::Failure;
+pub(super) use crate::report::plain_table as table;
 
 /// Where `--json` points.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,20 +69,6 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Stdout(error)),
         _ => Ok(()),
     }
-}
-
-/// A table in plain characters, the first `texts` columns aligned left and the others right.
-pub(super) fn table(header: &[&str], texts: usize, rows: Vec<Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header.iter().copied());
-    for row in rows {
-        table.add_row(row);
-    }
-    for column in table.column_iter_mut().skip(texts) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    format!("{table}\n")
 }
 
 /// A progress bar on standard error, in plain characters; invisible unless that is a terminal.

@@ -130,6 +130,7 @@ struct Watcher<'a> {
     started: Instant,
     first_steps: Option<u64>,
     said: Option<Instant>,
+    evaluating: bool,
 }
 
 /// Between two lines where there is no terminal.
@@ -140,7 +141,7 @@ impl<'a> Watcher<'a> {
         let plain = !std::io::stderr().is_terminal();
         let bar = if plain { ProgressBar::hidden() } else { output::timed_progress(0) };
         eprintln!("training in {}", options.directory.display());
-        Self { stop, bar, plain, started: Instant::now(), first_steps: None, said: None }
+        Self { stop, bar, plain, started: Instant::now(), first_steps: None, said: None, evaluating: false }
     }
 }
 
@@ -174,6 +175,19 @@ impl Observer for Watcher<'_> {
                 self.bar.reset_eta();
             }
             self.bar.set_position(report.steps);
+        }
+        !self.stop.requested()
+    }
+
+    fn evaluating(&mut self, done: usize, total: usize) -> bool {
+        if self.plain {
+            if !std::mem::replace(&mut self.evaluating, true) {
+                eprintln!("evaluating the policy over {total} sessions");
+            }
+        } else {
+            self.bar.set_length(total as u64);
+            self.bar.set_message("sessions of evaluation");
+            self.bar.set_position(done as u64);
         }
         !self.stop.requested()
     }

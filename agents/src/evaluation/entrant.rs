@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use gym::Env;
 use lob::ParameterError;
 use thiserror::Error;
 
@@ -48,9 +49,20 @@ impl Entrant {
             Self::Rule(rule) => return Ok(rule.candidate(setting, model).map_err(QuotingError::from)?),
             Self::Policy(reference) => reference,
         };
+        Self::trained(reference, &setting.environment().map_err(QuotingError::from)?, "market_making")
+    }
+
+    /// A trained policy in the environment of this name.
+    ///
+    /// # Errors
+    /// A policy that cannot be read or was trained on other spaces.
+    pub(super) fn trained(
+        reference: &PolicyReference,
+        env: &impl Env,
+        name: &str,
+    ) -> Result<Candidate, EntrantError> {
         let file = reference.open()?;
-        let env = setting.environment().map_err(QuotingError::from)?;
-        file.fits(&env, "market_making")?;
+        file.fits(env, name)?;
         let decision = reference.decision(&file);
         let algorithm = file.header.training.get("algorithm").and_then(|name| name.as_str()).unwrap_or("-");
         let description = format!(
@@ -59,7 +71,7 @@ impl Entrant {
             decision.name(),
         );
         let policy = Arc::new(file.policy);
-        Ok(Candidate::actor(self.to_string(), description, move || {
+        Ok(Candidate::actor(reference.to_string(), description, move || {
             PolicyActor::new(Arc::clone(&policy), decision)
         }))
     }

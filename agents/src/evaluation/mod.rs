@@ -1,15 +1,23 @@
-//! Market making evaluated: policies over the same sessions, what they earned, how, and at what risk.
+//! Policies evaluated over the same sessions: what they earned, how, and at what risk.
+//!
+//! [`perform`] answers a [`Request`] about any environment; the [`Finding`] prints as a table, as JSON and as a page. Behind it, for market making
+//! in a book:
 //!
 //! - A [`Candidate`] is a policy: a rule ([`Rule`], [`grid`]) or anything that maps observations to actions ([`Actor`]), such as a trained policy;
 //!   [`Entrant`] is what it is called.
 //! - [`evaluate`] plays every candidate through the same sessions, on any number of threads with the same results.
 //! - [`Evaluation`] is what `lobgym evaluate` prints, writes as JSON and shows as a page.
 //!
-//! Every figure is defined in `docs/market_making.md`.
+//! The execution task is evaluated by [`compare`](crate::compare), the model without a book by [`ModelFinding`]. Every figure is defined in
+//! `docs/market_making.md` and `docs/execution.md`.
 
 mod entrant;
+mod executing;
+mod making;
 mod metrics;
+mod modelled;
 mod player;
+mod request;
 mod rules;
 mod stage;
 mod tape;
@@ -18,9 +26,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 pub use entrant::{Entrant, EntrantError};
+pub use executing::ExecutionFinding;
+pub use making::MakingFinding;
 pub use metrics::{HORIZONS, InventoryShare, Summary, Sums, TRADING_SECONDS_PER_YEAR};
+pub use modelled::{ModelFinding, ModelSummary};
 pub use player::{Actor, Candidate, Player};
-pub use rules::{DEFAULT_GAMMA, Rule, RuleKind, grid};
+pub use request::{EvaluateError, Finding, Request, perform, usual_policies};
+pub use rules::{DEFAULT_GAMMA, Reach, Rule, RuleKind, grid};
 pub use stage::{Setting, Stage};
 pub use tape::{Attribution, Tape, TapeFill};
 

@@ -48,6 +48,17 @@ pub struct Rule {
     pub skew: f64,
 }
 
+/// What rules may quote in an environment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reach {
+    /// Most lots of a side.
+    pub max_lots: u64,
+    /// Most inventory, lots.
+    pub limit: u64,
+    /// Nearest and farthest offset of the environment's action, ticks: the range of [`RuleKind::Random`].
+    pub offsets: [f64; 2],
+}
+
 /// Risk aversion where nothing is said.
 pub const DEFAULT_GAMMA: f64 = 0.1;
 /// Distance of mid where nothing is said.
@@ -76,12 +87,24 @@ impl Rule {
         setting: &Setting,
         model: Option<&FillModel>,
     ) -> Result<Candidate, ParameterError> {
+        self.candidate_within(&setting.reach(), model)
+    }
+
+    /// The same, of what the environment lets rules do.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn candidate_within(
+        &self,
+        reach: &Reach,
+        model: Option<&FillModel>,
+    ) -> Result<Candidate, ParameterError> {
         let name = self.to_string();
         let within = |error: ParameterError| error.within(&name);
-        let lots = self.lots.unwrap_or(setting.max_lots());
-        let limit = self.limit.unwrap_or(setting.limit());
-        lob::parameter::integer("lots", lots, 1..=setting.max_lots()).map_err(within)?;
-        lob::parameter::integer("limit", limit, 1..=setting.limit()).map_err(within)?;
+        let lots = self.lots.unwrap_or(reach.max_lots);
+        let limit = self.limit.unwrap_or(reach.limit);
+        lob::parameter::integer("lots", lots, 1..=reach.max_lots).map_err(within)?;
+        lob::parameter::integer("limit", limit, 1..=reach.limit).map_err(within)?;
         let sizes = format!("{lots} lots, limit {limit}");
         let fitted =
             || model.ok_or_else(|| ParameterError::new(&name, "not fitted", "a fill model of the market"));
@@ -123,7 +146,7 @@ impl Rule {
                 Candidate::rule(name, description, move || Limited::new(rule, limit))
             }
             RuleKind::Random => {
-                let [low, high] = setting.offsets();
+                let [low, high] = reach.offsets;
                 let description = format!("random, {low} to {high} ticks from the mid, {sizes}");
                 Candidate::rule(name, description, move || {
                     Limited::new(RandomOffsets::new(low, high, lots), limit)

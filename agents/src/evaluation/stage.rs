@@ -8,11 +8,12 @@ use lob::models::Liquidity;
 use lob::sim::derive_seed;
 
 use super::player::Player;
+use super::rules::Reach;
 use super::tape::{Attribution, Tape, TapeFill};
 use crate::market_making::{QuotingError, Situation};
 
 /// How far from the mid a rule can quote, ticks.
-const RULE_REACH: f64 = 50.0;
+pub(super) const RULE_REACH: f64 = 50.0;
 
 /// The settings of an evaluation's environment, read once.
 #[derive(Clone, Debug)]
@@ -56,6 +57,11 @@ impl Setting {
     /// The offsets that an action can say, ticks.
     pub fn offsets(&self) -> [f64; 2] {
         [self.task.min_offset_ticks, self.task.max_offset_ticks]
+    }
+
+    /// What rules may quote.
+    pub fn reach(&self) -> Reach {
+        Reach { max_lots: self.max_lots(), limit: self.limit(), offsets: self.offsets() }
     }
 
     /// Time between decisions, s.

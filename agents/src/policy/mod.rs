@@ -3,6 +3,7 @@
 //! - [`Policy`] chooses actions: normalise, network, head. After the first call nothing is allocated.
 //! - [`PolicyFile`] is a policy with its origin, as safetensors; [`PolicyFile::fits`] says whether an environment suits it.
 //! - [`PolicyReference`] names one in evaluations and comparisons, [`PolicyActor`] plays it.
+//! - [`Inspection`] is what a file says of itself.
 //! - [`Network`] and [`NetworkSpec`] are the networks, [`Head`] is what their outputs mean.
 //!
 //! Training plays its rollouts with the same code: a policy in a file acts exactly as it did when it was trained.
@@ -12,6 +13,7 @@ mod actor;
 mod dense;
 mod file;
 mod head;
+mod inspection;
 mod network;
 mod normaliser;
 mod spaces;
@@ -23,6 +25,7 @@ pub use actor::{PolicyActor, PolicyReference};
 pub(crate) use file::pack;
 pub use file::{FORMAT, POLICY_FILE, PolicyError, PolicyFile, PolicyHeader};
 pub use head::{Bounds, Head};
+pub use inspection::{ActionGroups, ComponentGroup, Inspection, Normalisation, ObservationGroups, Tensor};
 pub use network::{Body, Network, NetworkSpec, Workspace};
 pub use normaliser::{Moments, Normaliser};
 pub use spaces::{ActionRecord, ComponentRecord};

@@ -4,7 +4,8 @@
 //! nothing else, neither a network nor a script: one section a cell, with a table and five figures drawn as SVG. [`terminal_table`] makes
 //! plain text of at most [`TERMINAL_COLUMNS`] columns, without colours, so that there is none for `NO_COLOR` to switch off.
 //!
-//! [`evaluation_html`] makes such a page of an evaluation of market making, [`training_html`] of the metrics of trainings.
+//! [`evaluation_html`] makes such a page of an evaluation of market making, [`model_html`] of one in the model without a book, and
+//! [`training_html`] of the metrics of trainings.
 //!
 //! All take whatever numbers they are given: one that is not finite is printed as a dash and left out of the figures.
 
@@ -13,6 +14,7 @@ mod columns;
 mod evaluation;
 mod figure;
 mod model;
+mod modelled;
 mod number;
 mod page;
 mod palette;
@@ -21,6 +23,8 @@ mod training;
 
 pub use evaluation::{EvaluationPage, evaluation_html};
 pub use model::{Cell, Comparison, EpisodePicture, Example, Paired, Settings, StrategySummary};
+pub use modelled::{ModelPage, model_html};
 pub use page::comparison_html;
+pub(crate) use terminal::plain_table;
 pub use terminal::{TERMINAL_COLUMNS, terminal_table};
 pub use training::{RunLog, training_html};

@@ -60,7 +60,7 @@ pub fn comparison_html(comparison: &Comparison, examples: &[Example]) -> String 
 }
 
 /// Longer names are shortened.
-const LONGEST_NAME: usize = 30;
+const LONGEST_NAME: usize = 20;
 
 fn summary(comparison: &Comparison) -> String {
     let settings = &comparison.settings;
@@ -81,7 +81,11 @@ fn title(cell: &Cell) -> String {
 }
 
 fn swatch(name: &str, palette: &Palette) -> Markup {
-    html! { span class={ "swatch " (palette.class(name)) } {} span title=(name) { (short_name(name, LONGEST_NAME)) } }
+    let short = short_name(name, LONGEST_NAME);
+    html! {
+        span class={ "swatch " (palette.class(name)) } {}
+        @if short == name { (name) } @else { span title=(name) { (short) } }
+    }
 }
 
 /// Mean rewards, a row a cell and a column a strategy.

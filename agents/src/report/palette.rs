@@ -11,19 +11,22 @@ pub(super) struct Palette(Vec<(String, usize)>);
 
 impl Palette {
     /// Known names have their own slot. Another one's is a hash of it, so that it does not depend on the company; only if two share one
-    /// does the later by alphabet move on.
+    /// does the later by alphabet move on, in the end to the slots of known names that are not there.
     pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let mut names: Vec<&str> = names.collect();
         names.sort_unstable();
         names.dedup();
-        let mut taken = [false; OTHERS];
+        let known = |name: &str| KNOWN.iter().position(|&known| known == name);
+        let mut taken = [false; KNOWN.len() + OTHERS];
+        names.iter().filter_map(|name| known(name)).for_each(|slot| taken[slot] = true);
         let slots = names.into_iter().map(|name| {
-            let slot = KNOWN.iter().position(|&known| known == name).unwrap_or_else(|| {
+            let slot = known(name).unwrap_or_else(|| {
                 let wanted = hash(name) % OTHERS;
-                let free = (wanted..wanted + OTHERS).map(|slot| slot % OTHERS).find(|&slot| !taken[slot]);
-                let slot = free.unwrap_or(wanted);
+                let own = (wanted..wanted + OTHERS).map(|slot| KNOWN.len() + slot % OTHERS);
+                let free = own.chain(0..KNOWN.len()).find(|&slot| !taken[slot]);
+                let slot = free.unwrap_or(KNOWN.len() + wanted);
                 taken[slot] = true;
-                KNOWN.len() + slot
+                slot
             });
             (name.to_owned(), slot)
         });

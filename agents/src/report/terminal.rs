@@ -37,6 +37,20 @@ pub fn terminal_table(comparison: &Comparison) -> String {
     text
 }
 
+/// A table in plain characters, the first `texts` columns aligned left and the others right.
+pub(crate) fn plain_table(header: &[&str], texts: usize, rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header.iter().copied());
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(texts) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    format!("{table}\n")
+}
+
 fn episodes(cell: &Cell) -> String {
     let counts = cell.strategies.iter().map(|strategy| strategy.episodes);
     match (counts.clone().min(), counts.max()) {

@@ -9,6 +9,8 @@ pub mod actor_critic;
 #[cfg(feature = "torch")]
 pub mod adam;
 #[cfg(feature = "torch")]
+mod assessment;
+#[cfg(feature = "torch")]
 pub mod checkpoint;
 #[cfg(feature = "torch")]
 pub mod directory;

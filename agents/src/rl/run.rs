@@ -7,11 +7,13 @@ use std::time::Instant;
 
 use gym::config::ConfigError;
 use gym::{AnyEnv, Env};
+use lobgym_benches::atomic::write_text;
 use serde_json::{Map, Value};
 use tch::Device;
 use thiserror::Error;
 
 use super::actor_critic::ActorCritic;
+use super::assessment::{EVALUATION, assess};
 use super::checkpoint::State;
 use super::directory::{CHECKPOINT, CONFIG, RunDirectory, code_version, origin};
 use super::dqn::Dqn;
@@ -19,6 +21,7 @@ use super::learner::{LearnError, Learner, Progress, Setting};
 use super::ppo::Ppo;
 use super::reinforce::Reinforce;
 use super::settings::{AlgorithmSettings, RunConfig};
+use crate::evaluation::EvaluateError;
 use crate::policy::{
     ActionRecord, ComponentRecord, FORMAT, POLICY_FILE, PolicyError, PolicyFile, PolicyHeader,
 };
@@ -58,6 +61,12 @@ pub struct Report<'a> {
 
 /// Who watches a training.
 pub trait Observer {
+    /// Called now and then while the finished policy is evaluated, with the sessions done and their number. `false` ends the evaluation; the
+    /// training is complete all the same.
+    fn evaluating(&mut self, _done: usize, _total: usize) -> bool {
+        true
+    }
+
     /// Called after each update. `false` ends training: a checkpoint is written, and the run can be resumed.
     fn updated(&mut self, report: &Report<'_>) -> bool;
 }
@@ -75,6 +84,8 @@ pub struct Outcome {
     pub mean_return: Option<f64>,
     /// The policy's file, if training is complete.
     pub policy: Option<PathBuf>,
+    /// The evaluation's file, if there is one.
+    pub evaluation: Option<PathBuf>,
 }
 
 /// Why a training could not begin or stopped.
@@ -97,6 +108,11 @@ pub enum TrainError {
     /// A policy that cannot be written.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// The policy is written, but could not be evaluated.
+    #[error(
+        "training is complete and its policy is written, but it could not be evaluated: {0}; train.evaluation_episodes=0 leaves that out"
+    )]
+    Evaluation(#[from] EvaluateError),
     /// A directory that has a run already.
     #[error("{}: there is a run already; go on with it by --resume, or name another directory", .0.display())]
     Exists(PathBuf),
@@ -123,7 +139,7 @@ impl TrainError {
 /// Episodes whose mean is reported.
 const RECENT: usize = 100;
 
-/// Trains, or goes on training, and writes the run's files.
+/// Trains, or goes on training, evaluates the policy, and writes the run's files.
 ///
 /// # Errors
 /// [`TrainError`]. What was written before stays.
@@ -132,10 +148,19 @@ pub fn train(
     options: &RunOptions,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, TrainError> {
-    train_in(&AnyEnv::new(&run.env)?, run, options, observer)
+    let mut outcome = train_in(&AnyEnv::new(&run.env)?, run, options, observer)?;
+    if outcome.complete && run.common.evaluation_episodes > 0 {
+        let path = options.directory.join(EVALUATION);
+        let found = assess(run, options, observer)?;
+        if let Some(text) = found {
+            write_text(&path, &text).map_err(|problem| TrainError::Io { path: path.clone(), problem })?;
+            outcome.evaluation = Some(path);
+        }
+    }
+    Ok(outcome)
 }
 
-/// The same in any environment; `run.env` is only recorded, but for its limit of steps.
+/// The same in any environment, without the evaluation; `run.env` is only recorded, but for its limit of steps.
 ///
 /// # Errors
 /// [`TrainError`]. What was written before stays.
@@ -235,6 +260,7 @@ pub fn train_in<E: Env + 'static>(
         complete,
         mean_return: mean(&recent),
         policy,
+        evaluation: None,
     })
 }
 
@@ -281,7 +307,8 @@ fn check_header(header: &Map<String, Value>, config: &Map<String, Value>) -> Res
         else {
             return Err(format!("its section {section} is missing"));
         };
-        for (key, value) in here {
+        // How the result is looked at may change.
+        for (key, value) in here.iter().filter(|(key, _)| *key != "evaluation_episodes") {
             let before = saved.get(key).unwrap_or(&Value::Null);
             if before != value {
                 return Err(format!(

@@ -43,6 +43,8 @@ pub struct Common {
     pub observation_limit: f32,
     /// Updates between two checkpoints; 0: only at the end and on Ctrl-C.
     pub checkpoint_updates: u64,
+    /// Sessions that the finished policy is evaluated over, beside the environment's usual baselines; 0: none. None of them is trained on.
+    pub evaluation_episodes: u64,
 }
 
 impl Default for Common {
@@ -56,6 +58,7 @@ impl Default for Common {
             normalise_observations: true,
             observation_limit: 10.0,
             checkpoint_updates: 50,
+            evaluation_episodes: 500,
         }
     }
 }
@@ -453,7 +456,8 @@ impl RunConfig {
             let problem = ParameterError::new(key, value, "the sections env and train");
             return Err(in_file(problem, settings));
         }
-        let env = EnvConfig::from_settings(settings)?;
+        // What a run records must mean the same from any directory.
+        let env = EnvConfig::from_settings(settings)?.with_absolute_paths()?;
         let train = settings.section("train")?;
         let (common, algorithm) =
             read_train(train).map_err(|problem| in_file(problem.within("train"), settings))?;
@@ -511,6 +515,7 @@ impl Common {
     fn validate(&self) -> Result<(), ParameterError> {
         integer("steps", self.steps, 1..=u64::MAX / 2)?;
         integer("environments", self.environments, 1..=1_000_000)?;
+        integer("evaluation_episodes", self.evaluation_episodes, 0..=10_000_000)?;
         positive("observation_limit", f64::from(self.observation_limit))?;
         let network = &self.network;
         let inside = |error: ParameterError| error.within("network");
