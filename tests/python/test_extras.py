@@ -16,3 +16,8 @@ def last_line(code: str) -> str:
 def test_policies_as_modules_say_that_they_need_torch() -> None:
     message = last_line("import sys; sys.modules['torch'] = None; import lobgym.torch_policy")
     assert "ImportError: lobgym.torch_policy needs PyTorch" in message and "pip install 'lobgym[agents]'" in message
+
+
+def test_searches_say_that_they_need_optuna() -> None:
+    message = last_line("import sys; sys.modules['optuna'] = None; from lobgym.tuning import tune; tune({})")
+    assert "ImportError: lobgym.tune needs Optuna 4 or later: pip install 'lobgym[tune]'" in message
