@@ -41,7 +41,10 @@ from lobgym.book import (
 )
 from lobgym.envs import Env
 from lobgym.errors import BusyError, ClosedError, InternalError, InvalidAction, SessionError
+from lobgym.policy import Policy
+from lobgym.runs import Run, load_run
 from lobgym.table import Table
+from lobgym.training import train
 from lobgym.vector import VectorEnv
 
 __all__ = [
@@ -67,7 +70,9 @@ __all__ = [
     "MessageKind",
     "OrderBook",
     "OrderFlag",
+    "Policy",
     "Reason",
+    "Run",
     "SelfTradePrevention",
     "SessionError",
     "Side",
@@ -80,8 +85,10 @@ __all__ = [
     "__version__",
     "compare",
     "format_events",
+    "load_run",
     "messages",
     "simulate",
+    "train",
 ]
 
 for _id, _name in {

@@ -1,4 +1,5 @@
-//! The Python extension `lobgym._core`: adapts the market, the environments and the comparisons to Python and adds nothing.
+//! The Python extension `lobgym._core`: adapts the market, the environments, the comparisons and trained policies to Python and adds
+//! nothing.
 
 // In alphabetical order.
 mod arguments;
@@ -7,9 +8,8 @@ mod book;
 mod compare;
 mod config;
 mod env;
-mod errors;
-mod interrupt;
 mod market;
+mod policy;
 mod record;
 mod render;
 mod simulate;
@@ -18,6 +18,19 @@ mod space;
 mod state;
 mod vector;
 
+use bridge::{errors, interrupt};
+use pyo3::prelude::*;
+
+/// Panics, for the tests, as a defect would: on this thread or where [`interrupt`] works.
+#[pyfunction]
+fn _panic(py: Python<'_>, elsewhere: bool) -> PyResult<()> {
+    if elsewhere {
+        interrupt::run(py, |_| panic!("on purpose"))
+    } else {
+        errors::guarded(|| panic!("on purpose"))
+    }
+}
+
 /// Everything native.
 #[pyo3::pymodule]
 mod _core {
@@ -25,13 +38,15 @@ mod _core {
 
     // In alphabetical order of their names in Python.
     #[pymodule_export]
+    use crate::_panic;
+    #[pymodule_export]
     use crate::book::PyOrderBook;
     #[pymodule_export]
     use crate::compare::{PyComparison, compare};
     #[pymodule_export]
     use crate::env::Env;
     #[pymodule_export]
-    use crate::errors::_panic;
+    use crate::policy::{_settings, PyPolicy};
     #[pymodule_export]
     use crate::simulate::{PySimulation, simulate};
     #[pymodule_export]

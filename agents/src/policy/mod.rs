@@ -1,12 +1,14 @@
 //! Trained policies, without libtorch: what one is, how it acts, and how it is kept in a file.
 //!
-//! - [`Policy`] chooses actions: normalise, network, head. After the first call nothing is allocated.
+//! - [`Policy`] chooses actions: normalise, network, head. After the first call nothing is allocated. [`PolicyBatch`] does it for many
+//!   callers at once.
 //! - [`PolicyFile`] is a policy with its origin, as safetensors; [`PolicyFile::fits`] says whether an environment suits it.
 //! - [`Network`] and [`NetworkSpec`] are the networks, [`Head`] is what their outputs mean.
 //!
 //! Training plays its rollouts with the same code: a policy in a file acts exactly as it did when it was trained.
 
 mod activation;
+mod batch;
 mod dense;
 mod file;
 mod head;
@@ -16,6 +18,7 @@ mod spaces;
 mod temporal;
 
 pub use activation::Activation;
+pub use batch::PolicyBatch;
 #[cfg(feature = "torch")]
 pub(crate) use file::pack;
 pub use file::{FORMAT, PolicyError, PolicyFile, PolicyHeader};
