@@ -45,6 +45,7 @@ from lobgym.policy import Policy
 from lobgym.runs import Run, load_run
 from lobgym.table import Table
 from lobgym.training import train
+from lobgym.tuning import Tuning, tune
 from lobgym.vector import VectorEnv
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "State",
     "Table",
     "TimeInForce",
+    "Tuning",
     "VectorEnv",
     "__version__",
     "compare",
@@ -89,6 +91,7 @@ __all__ = [
     "messages",
     "simulate",
     "train",
+    "tune",
 ]
 
 for _id, _name in {

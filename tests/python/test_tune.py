@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import tuning_trainer
 
+import lobgym
 from lobgym.tuning import default_space, tune
 
 pytest.importorskip("optuna")
@@ -246,3 +247,38 @@ def test_the_command_tells_usage_from_failure(tmp_path: Path) -> None:
     ]:
         result = command(*arguments, *([] if "--set" in arguments else ["--out", str(tmp_path / "out")]))
         assert result.returncode == code and expected in result.stderr
+
+
+def test_real_trainings_are_tuned_and_go_on_from_their_checkpoints(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("lobgym._torch")
+    config = {
+        "env": {"name": "model_market_making", "max_episode_steps": 20},
+        "train": {"algorithm": "ppo", "environments": 4, "rollout_steps": 32, "steps": 2560, "minibatches": 2},
+    }
+    space = {
+        "train.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+        "train.network.hidden": {"choices": [[8], [8, 8]]},
+    }
+    keywords: dict[str, Any] = {"space": space, "trials": 2, "metric": "evaluation", "episodes": 8, "prune": False}
+    whole = lobgym.tune(config, out=tmp_path / "whole", **keywords)
+
+    def interrupt(config: Any, **keywords: Any) -> Any:
+        callback = keywords.pop("callback")
+
+        def observed(report: Any) -> bool:
+            if report["update"] == 9 and not keywords["resume"]:
+                raise KeyboardInterrupt
+            return bool(callback(report))
+
+        return lobgym.train(config, callback=observed, **keywords)
+
+    for _ in range(2):
+        assert lobgym.tune(config, out=tmp_path / "parts", trainer=interrupt, **keywords).interrupted
+    parts = lobgym.tune(config, out=tmp_path / "parts", **keywords)
+    assert parts.complete and parts.best_settings == whole.best_settings and parts.best_value == whole.best_value
+    assert whole.best_config is not None and parts.best_config is not None
+    assert whole.best_config.read_text().splitlines()[1:] == parts.best_config.read_text().splitlines()[1:]
+    best = lobgym.load_run(tmp_path / "whole" / "trial-0").config
+    assert {"env", "train"} == set(best)
+    assert lobgym.train(whole.best_config, steps=256, out=tmp_path / "again").complete

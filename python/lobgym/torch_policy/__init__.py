@@ -7,10 +7,10 @@
 
 try:
     import safetensors as _safetensors  # noqa: F401
-    import torch as _torch  # noqa: F401
+    from torch import nn as _nn  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        f"lobgym.torch_policy needs PyTorch and safetensors, and {error.name} is not installed: pip install 'lobgym[agents]'",
+        f"lobgym.torch_policy needs PyTorch and safetensors, and one of them is not installed ({error}): pip install 'lobgym[agents]'",
         name=error.name,
     ) from error
 
