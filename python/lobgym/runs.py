@@ -144,6 +144,14 @@ class Run:
                 keywords.setdefault(key, env[key])
         return lobgym.compare(market, strategies=policies, **keywords)
 
+    def html(self) -> str:
+        """The learning curves and settings: a page that needs nothing else."""
+        return _core._training_html(self._directory)
+
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Writes that page."""
+        Path(path).write_text(self.html(), encoding="utf-8")
+
     def __repr__(self) -> str:
         state = "complete" if self.complete else "not complete"
         return f"<lobgym.Run {str(self._directory)!r}: {self.steps} steps, {state}>"

@@ -1,11 +1,13 @@
 //! Market making evaluated: policies over the same sessions, what they earned, how, and at what risk.
 //!
-//! - A [`Candidate`] is a policy: a rule ([`Rule`], [`grid`]) or anything that maps observations to actions ([`Actor`]).
+//! - A [`Candidate`] is a policy: a rule ([`Rule`], [`grid`]) or anything that maps observations to actions ([`Actor`]), such as a trained policy;
+//!   [`Entrant`] is what it is called.
 //! - [`evaluate`] plays every candidate through the same sessions, on any number of threads with the same results.
 //! - [`Evaluation`] is what `lobgym evaluate` prints, writes as JSON and shows as a page.
 //!
 //! Every figure is defined in `docs/market_making.md`.
 
+mod entrant;
 mod metrics;
 mod player;
 mod rules;
@@ -15,6 +17,7 @@ mod tape;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+pub use entrant::{Entrant, EntrantError};
 pub use metrics::{HORIZONS, InventoryShare, Summary, Sums, TRADING_SECONDS_PER_YEAR};
 pub use player::{Actor, Candidate, Player};
 pub use rules::{DEFAULT_GAMMA, Rule, RuleKind, grid};

@@ -1,6 +1,7 @@
 //! The figures of a cell, each an SVG that takes its colours from the page.
 
 mod bars;
+mod curves;
 mod episode;
 mod forest;
 mod frontier;
@@ -9,6 +10,7 @@ mod making;
 mod ridge;
 
 pub(super) use bars::{bars, hatching};
+pub(super) use curves::{Curve, curves};
 pub(super) use episode::episode;
 pub(super) use forest::forest;
 pub(super) use frontier::{Point, frontier};
