@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::env_rate::RateError;
 use crate::evaluation::EntrantError;
+use crate::execution::EpisodeError;
 use crate::market_making::QuotingError;
 use crate::policy::PolicyError;
 use crate::simulate::SimulateError;
@@ -84,7 +85,7 @@ pub enum Failure {
     Latency(#[from] lob::sim::LatencyError),
     /// A session could not be run.
     #[error(transparent)]
-    Episode(#[from] crate::execution::EpisodeError),
+    Episode(#[from] EpisodeError),
     /// A policy cannot be read or does not fit.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -136,7 +137,8 @@ impl Failure {
                 2
             }
             Self::Quoting(QuotingError::Parameter(_)) => 2,
-            Self::Policy(PolicyError::Misfit { .. }) => 2,
+            Self::Policy(PolicyError::Misfit { .. })
+            | Self::Episode(EpisodeError::Policy(PolicyError::Misfit { .. })) => 2,
             Self::Interrupted | Self::Abandoned => 130,
             #[cfg(feature = "torch")]
             Self::Suspended(_) => 130,

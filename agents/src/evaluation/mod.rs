@@ -37,9 +37,14 @@ use crate::statistics::paired_difference;
 /// its row), the evaluation from a hash of the seed and this: no session that anything was trained on with the same seed comes again.
 const EVALUATION_STREAM: u64 = u64::from_be_bytes(*b"evaluate");
 
+/// What the sessions of an evaluation with this seed are derived from.
+pub fn evaluation_seed(seed: u64) -> u64 {
+    derive_seed(seed, EVALUATION_STREAM)
+}
+
 /// The seed of session `episode` of an evaluation.
 pub fn session_seed(seed: u64, episode: u64) -> u64 {
-    derive_seed(derive_seed(seed, EVALUATION_STREAM), episode)
+    derive_seed(evaluation_seed(seed), episode)
 }
 
 /// How much is played.
