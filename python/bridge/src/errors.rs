@@ -24,18 +24,6 @@ pub fn config(error: &ConfigError) -> PyErr {
     }
 }
 
-/// A policy that cannot be used: `OSError` for a file that cannot be read, else `ValueError`.
-pub(crate) fn policy(error: &PolicyError) -> PyErr {
-    let text = error.to_string();
-    match error {
-        PolicyError::Io { problem, .. } if problem.kind() == std::io::ErrorKind::NotFound => {
-            PyFileNotFoundError::new_err(text)
-        }
-        PolicyError::Io { .. } => PyOSError::new_err(text),
-        PolicyError::Content { .. } | PolicyError::Misfit { .. } => PyValueError::new_err(text),
-    }
-}
-
 /// What an environment refused.
 pub fn env(error: &EnvError) -> PyErr {
     let text = error.to_string();
