@@ -8,8 +8,10 @@ use lob::sim::{Latency, derive_seed};
 use lob::{ParameterError, Side};
 
 use crate::baselines::{StrategyFactory, StrategyName, StrategyParams};
-use crate::evaluate::{self, Outcomes};
-use crate::execution::{Arena, Episode, EpisodeError, Task};
+use crate::evaluate::{self, Lineup, Outcomes};
+use crate::evaluation::evaluation_seed;
+use crate::execution::{Arena, Candidate, Entrant, Episode, EpisodeError, ExecutionPolicy, Task};
+use crate::policy::PolicyError;
 use crate::report::{self, EpisodePicture, Example};
 
 /// The markets of the published table.
@@ -26,6 +28,9 @@ pub const DEFAULT_STRATEGIES: [StrategyName; 7] = [
     StrategyName::Ac,
     StrategyName::Market,
 ];
+
+/// What the others are compared with where nothing else is said.
+pub const AGAINST: Entrant = Entrant::Strategy(StrategyName::Twap);
 
 /// The most decisions an episode may ask for.
 const MOST_STEPS: f64 = 1e5;
@@ -52,8 +57,10 @@ pub struct Plan {
     pub side: Side,
     /// Sessions a market; every strategy plays all of them.
     pub episodes: usize,
-    /// The strategies, compared with twap where it is among them. One that is named twice takes part once.
-    pub strategies: Vec<StrategyName>,
+    /// Who is compared. One that is named twice takes part once; a policy takes part in the cell of the size that it was trained for.
+    pub strategies: Vec<Entrant>,
+    /// What the others are compared with, where it takes part.
+    pub against: Entrant,
     /// Their knobs.
     pub params: StrategyParams,
     /// Time to trade in, in seconds.
@@ -62,9 +69,11 @@ pub struct Plan {
     pub step_seconds: f64,
     /// Session `i` has the seed `derive_seed(seed, i)`.
     pub seed: u64,
+    /// Instead, that of `lobgym evaluate`: [`session_seed`](crate::evaluation::session_seed), which no training plays.
+    pub held_out: bool,
     /// Worker threads; the results do not depend on it.
     pub threads: usize,
-    /// True if an episode of each cell is to be drawn.
+    /// True if episodes of each cell are to be drawn.
     pub examples: bool,
 }
 
@@ -81,11 +90,9 @@ pub struct Origin {
 pub struct MarketOutcomes {
     /// Name of the market.
     pub market: String,
-    /// Tasks, in the order of the outcomes.
-    pub tasks: Vec<Task>,
-    /// Strategies, in the order of the outcomes.
-    pub strategies: Vec<StrategyName>,
-    /// Outcome of each episode, task and strategy.
+    /// Who traded what, in the order of the outcomes.
+    pub lineups: Vec<Lineup>,
+    /// Outcome of each episode, cell and candidate.
     pub outcomes: Outcomes,
 }
 
@@ -97,6 +104,8 @@ pub struct Compared {
     pub examples: Vec<Example>,
     /// What the figures were taken over.
     pub outcomes: Vec<MarketOutcomes>,
+    /// What should be known of the policies: cells that they did not take part in, sessions that they may have been trained on.
+    pub notes: Vec<String>,
 }
 
 impl Plan {
@@ -139,9 +148,9 @@ impl Plan {
         self.lots.sort_unstable();
         self.lots.dedup();
         let mut seen = Vec::new();
-        for &name in &self.strategies {
-            if !seen.contains(&name) {
-                seen.push(name);
+        for entrant in self.strategies {
+            if !seen.contains(&entrant) {
+                seen.push(entrant);
             }
         }
         self.strategies = seen;
@@ -159,6 +168,47 @@ impl Plan {
     }
 }
 
+/// The cells, each with who takes part, and what is to be said about it.
+fn lineups(plan: &Plan) -> Result<(Vec<Lineup>, Vec<String>), PolicyError> {
+    let mut lineups: Vec<Lineup> =
+        plan.tasks().into_iter().map(|task| Lineup { task, candidates: Vec::new() }).collect();
+    let mut notes = Vec::new();
+    for entrant in &plan.strategies {
+        let candidate = entrant.candidate()?;
+        let Candidate::Policy(policy) = &candidate else {
+            lineups.iter_mut().for_each(|lineup| lineup.candidates.push(candidate.clone()));
+            continue;
+        };
+        let lots = policy.task().lots;
+        // Where the size fits, all else must; where none does, the first cell is as good as any to say why.
+        let own = lineups.iter().position(|lineup| lineup.task.lots == lots);
+        let lineup = &mut lineups[own.unwrap_or(0)];
+        policy.check(&lineup.task)?;
+        lineup.candidates.push(candidate.clone());
+        let others: Vec<String> =
+            plan.lots.iter().filter(|&&other| other != lots).map(u64::to_string).collect();
+        if !others.is_empty() {
+            let others = others.join(", ");
+            notes.push(format!("{} trades {lots} lots and was left out with {others} lots", policy.name()));
+        }
+        if !plan.held_out && trained_on(policy, plan.seed) {
+            notes.push(format!(
+                "{} was trained with seed {}: some of these sessions may be among those it was trained on; another --seed has others",
+                policy.name(),
+                plan.seed
+            ));
+        }
+    }
+    Ok((lineups, notes))
+}
+
+/// Whether a row of the policy's training environments had this seed: row r of a training with seed s plays sessions `derive_seed(s + r, i)`.
+fn trained_on(policy: &ExecutionPolicy, seed: u64) -> bool {
+    let number = |key: &str| policy.header().training.get(key).and_then(serde_json::Value::as_u64);
+    let (Some(first), Some(rows)) = (number("seed"), number("environments")) else { return false };
+    seed.wrapping_sub(first) < rows
+}
+
 /// Compares. `progress` is told the market and how many of its episodes have been finished since it was last told. After `stop` is set, what
 /// is finished without a gap is returned, and marked as interrupted.
 ///
@@ -172,7 +222,9 @@ pub fn run(
     progress: &(dyn Fn(&str, usize) + Sync),
 ) -> Result<Compared, EpisodeError> {
     let plan = plan.tidy()?;
-    let tasks = plan.tasks();
+    let (lineups, notes) = lineups(&plan)?;
+    let against = plan.against.to_string();
+    let seed = if plan.held_out { evaluation_seed(plan.seed) } else { plan.seed };
     let started = Instant::now();
     let (mut cells, mut examples, mut all) = (Vec::new(), Vec::new(), Vec::new());
     for market in markets {
@@ -180,18 +232,18 @@ pub fn run(
             break;
         }
         progress(&market.name, 0);
-        let wants_almgren_chriss = plan.strategies.contains(&StrategyName::Ac);
+        let wants_almgren_chriss = plan.strategies.contains(&StrategyName::Ac.into());
         let factory =
             StrategyFactory::new(&market.config.flow, plan.params, plan.step_seconds, wants_almgren_chriss)?;
         let run = evaluate::Comparison {
             name: &market.name,
             market: &market.config,
             latency: &market.latency,
-            tasks: &tasks,
-            strategies: &plan.strategies,
+            lineups: &lineups,
+            against: &against,
             factory: &factory,
             episodes: plan.episodes,
-            seed: plan.seed,
+            seed,
             threads: plan.threads,
         };
         let outcomes = run.run(stop, &|done| progress(&market.name, done))?;
@@ -202,19 +254,14 @@ pub fn run(
         if plan.examples {
             examples.extend(draw(&run)?);
         }
-        all.push(MarketOutcomes {
-            market: market.name.clone(),
-            tasks: tasks.clone(),
-            strategies: plan.strategies.clone(),
-            outcomes,
-        });
+        all.push(MarketOutcomes { market: market.name.clone(), lineups: lineups.clone(), outcomes });
     }
     let comparison = report::Comparison {
         cells,
         seconds: started.elapsed().as_secs_f64(),
         settings: settings(&plan, markets, origin, stop.load(Ordering::Relaxed)),
     };
-    Ok(Compared { comparison, examples, outcomes: all })
+    Ok(Compared { comparison, examples, outcomes: all, notes })
 }
 
 /// One sentence for each strategy whose parent order the market could not take: its costs look small, as the rest counts at the final
@@ -238,23 +285,26 @@ pub fn warnings(comparison: &report::Comparison) -> Vec<String> {
     warnings
 }
 
-/// One example episode a task: the first session, under twap if it takes part, else under the first strategy.
+/// Example episodes of each cell: the first session, under twap if it takes part, else under the first strategy, and under each policy.
 fn draw(run: &evaluate::Comparison<'_>) -> Result<Vec<Example>, EpisodeError> {
-    let strategy = run.strategies.iter().copied().find(|&name| name == StrategyName::Twap);
-    let Some(strategy) = strategy.or_else(|| run.strategies.first().copied()) else { return Ok(Vec::new()) };
     let seed = derive_seed(run.seed, 0);
     let mut arena = Arena::new(&run.market.flow, run.market.fees, run.latency.clone())?;
     let mut examples = Vec::new();
-    for task in run.tasks {
-        let mut player = run.factory.make(strategy)?;
-        let episode = arena.example(task, player.as_mut(), seed, PICTURE_STEP)?;
-        examples.push(Example {
-            market: run.name.to_owned(),
-            lots: task.lots,
-            strategy: strategy.name().to_owned(),
-            seed,
-            episode: picture(&episode),
-        });
+    for Lineup { task, candidates } in run.lineups {
+        let usual = candidates.iter().position(|candidate| candidate.is(StrategyName::Twap)).unwrap_or(0);
+        for (index, candidate) in candidates.iter().enumerate() {
+            if index != usual && !matches!(candidate, Candidate::Policy(_)) {
+                continue;
+            }
+            let episode = arena.example(&mut run.play(task, candidate)?, seed, PICTURE_STEP)?;
+            examples.push(Example {
+                market: run.name.to_owned(),
+                lots: task.lots,
+                strategy: candidate.name().to_owned(),
+                seed,
+                episode: picture(&episode),
+            });
+        }
     }
     Ok(examples)
 }
@@ -283,7 +333,7 @@ fn settings(plan: &Plan, markets: &[NamedMarket], origin: Origin, interrupted: b
         fees: each(&|market| serde_json::to_string(&market.fees).unwrap_or_default()),
         latency: each(&|market| serde_json::to_string(&market.latency).unwrap_or_default()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        strategies: plan.strategies.iter().map(|name| name.name().to_owned()).collect(),
+        strategies: plan.strategies.iter().map(Entrant::to_string).collect(),
         command: origin.command,
         interrupted,
     }

@@ -2,18 +2,24 @@
 
 use std::sync::atomic::AtomicBool;
 
-use lob::ParameterError;
+use gym::ResolvedMarket;
 use lob::flow::MarketConfig;
 use lob::sim::{Latency, derive_seed};
 
-use crate::baselines::{StrategyFactory, StrategyName};
-use crate::execution::{Arena, EpisodeError, Outcome, Task};
+use crate::baselines::StrategyFactory;
+use crate::execution::{Arena, Candidate, EpisodeError, Outcome, Play, Player, Task};
 use crate::report::{Cell, Paired, StrategySummary};
 use crate::sharing::share_out;
 use crate::statistics::{mean_and_deviation, paired_difference, worst_twentieth};
 
-/// The strategy that the others are compared with.
-pub const AGAINST: StrategyName = StrategyName::Twap;
+/// A parent order and who trades it: a cell of a comparison.
+#[derive(Clone, Debug)]
+pub struct Lineup {
+    /// What is to be traded.
+    pub task: Task,
+    /// By whom. A policy takes part where the task is its own.
+    pub candidates: Vec<Candidate>,
+}
 
 /// One market's part of a comparison: each task with each strategy, over the same sessions.
 pub struct Comparison<'a> {
@@ -23,11 +29,11 @@ pub struct Comparison<'a> {
     pub market: &'a MarketConfig,
     /// Its latency, compiled.
     pub latency: &'a Latency,
-    /// What is to be traded: one cell each.
-    pub tasks: &'a [Task],
-    /// By what.
-    pub strategies: &'a [StrategyName],
-    /// What makes them.
+    /// What is to be traded, and by whom: one cell each.
+    pub lineups: &'a [Lineup],
+    /// The name of the one that the others are compared with, in the cells that it takes part in.
+    pub against: &'a str,
+    /// What makes the strategies.
     pub factory: &'a StrategyFactory,
     /// Sessions.
     pub episodes: usize,
@@ -37,7 +43,7 @@ pub struct Comparison<'a> {
     pub threads: usize,
 }
 
-/// Outcomes of one market: episode by episode, task by task, strategy by strategy.
+/// Outcomes of one market: episode by episode, cell by cell, candidate by candidate.
 pub struct Outcomes {
     rows: Vec<Vec<Outcome>>,
 }
@@ -55,13 +61,15 @@ impl Comparison<'_> {
     ) -> Result<Outcomes, EpisodeError> {
         let worker = || -> Result<_, EpisodeError> {
             let mut arena = Arena::new(&self.market.flow, self.market.fees, self.latency.clone())?;
-            let made: Result<Vec<_>, ParameterError> =
-                self.strategies.iter().map(|&name| self.factory.make(name)).collect();
-            let mut strategies = made?;
+            let mut plays = Vec::new();
+            for lineup in self.lineups {
+                for candidate in &lineup.candidates {
+                    plays.push(self.play(&lineup.task, candidate)?);
+                }
+            }
             Ok(move |episode: usize, rows: &mut Vec<Vec<Outcome>>| -> Result<(), EpisodeError> {
-                let mut row = Vec::with_capacity(self.tasks.len() * strategies.len());
-                let seed = derive_seed(self.seed, episode as u64);
-                arena.run_all(self.tasks, &mut strategies, seed, &mut row)?;
+                let mut row = Vec::with_capacity(plays.len());
+                arena.run_all(&mut plays, derive_seed(self.seed, episode as u64), &mut row)?;
                 rows.push(row);
                 Ok(())
             })
@@ -71,43 +79,57 @@ impl Comparison<'_> {
         Ok(Outcomes { rows })
     }
 
+    /// A candidate with a task, ready for its first session in this market.
+    ///
+    /// # Errors
+    /// A policy that does not fit; what is not legal in the market.
+    pub fn play(&self, task: &Task, candidate: &Candidate) -> Result<Play, EpisodeError> {
+        let player = match candidate {
+            Candidate::Strategy(name) => Player::Strategy(self.factory.make(*name)?),
+            Candidate::Policy(policy) => {
+                policy.check(task)?;
+                let (flow, latency) = (self.market.flow.clone(), self.latency.clone());
+                let market = ResolvedMarket { flow, fees: self.market.fees, latency };
+                Player::Policy(Box::new(policy.trader(&market)?))
+            }
+        };
+        Ok(Play { task: *task, player })
+    }
+
     /// The cells of the comparison.
     pub fn summarise(&self, outcomes: &Outcomes) -> Vec<Cell> {
-        let strategies = self.strategies.len();
-        let cell = |(index, task): (usize, &Task)| {
-            let column = |strategy: usize| -> Vec<Outcome> {
-                outcomes.rows.iter().map(|row| row[index * strategies + strategy]).collect()
+        let mut first = 0;
+        let cell = |lineup: &Lineup| {
+            let names: Vec<&str> = lineup.candidates.iter().map(Candidate::name).collect();
+            let column = |place: usize| -> Vec<Outcome> {
+                outcomes.rows.iter().map(|row| row[first + place]).collect()
             };
-            let columns: Vec<_> = (0..strategies).map(column).collect();
-            let summaries =
-                self.strategies.iter().zip(&columns).map(|(name, column)| summarise(name.name(), column));
-            let against = self.strategies.iter().position(|&name| name == AGAINST);
-            let paired = against.into_iter().flat_map(|against| {
-                let others = (0..strategies).filter(move |&other| other != against);
-                others
-                    .map(|other| {
-                        pair(
-                            self.strategies[other].name(),
-                            &columns[other],
-                            AGAINST.name(),
-                            &columns[against],
-                        )
-                    })
-                    .collect::<Vec<_>>()
+            let columns: Vec<_> = (0..names.len()).map(column).collect();
+            first += names.len();
+            let against = names.iter().position(|name| *name == self.against);
+            let paired = against.map_or_else(Vec::new, |against| {
+                let others = (0..names.len()).filter(|&other| other != against);
+                let pair =
+                    |other: usize| pair(names[other], &columns[other], self.against, &columns[against]);
+                others.map(pair).collect()
             });
             Cell {
                 market: self.name.to_owned(),
-                lots: task.lots,
-                strategies: summaries.collect(),
-                paired: paired.collect(),
+                lots: lineup.task.lots,
+                strategies: names
+                    .iter()
+                    .zip(&columns)
+                    .map(|(name, column)| summarise(name, column))
+                    .collect(),
+                paired,
             }
         };
-        self.tasks.iter().enumerate().map(cell).collect()
+        self.lineups.iter().map(cell).collect()
     }
 }
 
 impl Outcomes {
-    /// The outcomes of an episode: task by task, strategy by strategy.
+    /// The outcomes of an episode: cell by cell, candidate by candidate.
     ///
     /// # Panics
     /// If the episode was not finished.

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use agents::baselines::{StrategyFactory, StrategyName, StrategyParams};
-use agents::evaluate::Comparison;
-use agents::execution::{Arena, Outcome, Task};
+use agents::evaluate::{Comparison, Lineup};
+use agents::execution::{Arena, Candidate, Outcome, Play, Player, Task};
 use agents::report::Cell;
 use lob::Side;
 use lob::flow::MarketConfig;
@@ -37,12 +37,15 @@ impl Setting {
         let wants_ac = self.strategies.contains(&StrategyName::Ac);
         let factory = StrategyFactory::new(&self.market.flow, StrategyParams::default(), 15.0, wants_ac)
             .expect("the defaults are legal");
+        let candidates: Vec<Candidate> = self.strategies.iter().map(|&name| name.into()).collect();
+        let lineup = |&task: &Task| Lineup { task, candidates: candidates.clone() };
+        let lineups: Vec<Lineup> = self.tasks.iter().map(lineup).collect();
         let comparison = Comparison {
             name: self.market.flow.name(),
             market: &self.market,
             latency: &latency,
-            tasks: &self.tasks,
-            strategies: &self.strategies,
+            lineups: &lineups,
+            against: "twap",
             factory: &factory,
             episodes: self.episodes,
             seed: SEED,
@@ -126,11 +129,13 @@ fn a_purchase_mirrors_a_sale() {
 fn outcomes(market: &MarketConfig, task: Task, names: &[StrategyName], seeds: u64) -> Vec<Outcome> {
     let latency = market.latency.compile("").expect("the latency is legal");
     let factory = StrategyFactory::new(&market.flow, StrategyParams::default(), 15.0, true).expect("legal");
-    let mut strategies: Vec<_> = names.iter().map(|&name| factory.make(name).expect("legal")).collect();
+    let play =
+        |&name: &StrategyName| Play { task, player: Player::Strategy(factory.make(name).expect("legal")) };
+    let mut plays: Vec<Play> = names.iter().map(play).collect();
     let mut arena = Arena::new(&market.flow, market.fees, latency).expect("legal");
     let mut outcomes = Vec::new();
     for seed in 0..seeds {
-        arena.run_all(&[task], &mut strategies, seed, &mut outcomes).expect("the session runs");
+        arena.run_all(&mut plays, seed, &mut outcomes).expect("the session runs");
     }
     outcomes
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use agents::baselines::{StrategyFactory, StrategyName, StrategyParams};
-use agents::execution::{Arena, Task};
+use agents::execution::{Arena, Play, Player, Task};
 use gym::envs::Execution;
 use gym::envs::execution::{ActionKind, ExecutionConfig};
 use gym::{Action, Env, MarketSettings, ResolvedMarket};
@@ -20,10 +20,10 @@ fn market(name: &str) -> MarketSettings {
 /// What a strategy's session earns: the reward of the reference task.
 fn strategy_reward(market: &ResolvedMarket, task: Task, name: StrategyName, session: u64) -> f64 {
     let factory = StrategyFactory::new(&market.flow, StrategyParams::default(), 15.0, false).unwrap();
-    let mut strategies = vec![factory.make(name).unwrap()];
+    let mut plays = [Play { task, player: Player::Strategy(factory.make(name).unwrap()) }];
     let mut arena = Arena::new(&market.flow, market.fees, market.latency.clone()).unwrap();
     let mut outcomes = Vec::new();
-    arena.run_all(&[task], &mut strategies, session, &mut outcomes).unwrap();
+    arena.run_all(&mut plays, session, &mut outcomes).unwrap();
     outcomes[0].reward
 }
 

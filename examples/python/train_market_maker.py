@@ -21,7 +21,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Trains a market maker and prints what it earns beside the usual rules."
     )
-    parser.add_argument("--total-timesteps", type=int, default=1_000_000, help="about a minute on two cores")
+    parser.add_argument("--total-timesteps", type=int, default=5_000_000, help="about a minute on two cores")
     parser.add_argument("--num-envs", type=int, default=64)
     parser.add_argument("--episodes", type=int, default=200, help="sessions of the evaluation")
     parser.add_argument("--seed", type=int, default=0)

@@ -56,6 +56,30 @@ fn play(
 }
 
 #[test]
+fn a_session_that_is_watched_is_the_same_session() {
+    for settings in ["market: strategic", "market: noise, latency: { order: { constant: { seconds: 0.7 } } }"]
+    {
+        let (mut watched, mut other) = (env(settings), env(settings));
+        watched.watch(Some(0.5));
+        for session in 0..5 {
+            let rng = |_: &Execution| SimRng::seed_from_u64(session);
+            let (mut one, mut two) = (rng(&other), rng(&other));
+            let steps = play(&mut watched, session, |_| random_parts(&mut one, 7));
+            assert_eq!(steps, play(&mut other, session, |_| random_parts(&mut two, 7)), "{settings}");
+            let moments = watched.watched();
+            for (index, moment) in moments[..moments.len() - 1].iter().enumerate() {
+                assert_eq!(moment.time, 0.5 * index as f64);
+                assert!(moment.bid < moment.ask);
+            }
+            assert!(moments.is_sorted_by(|one, next| one.remaining >= next.remaining));
+            let last = moments[moments.len() - 1];
+            assert_eq!((last.time, last.remaining), (watched.time(), watched.remaining()));
+        }
+        assert_eq!(other.watched(), []);
+    }
+}
+
+#[test]
 fn observations_equal_a_literal_reading_of_the_event_log() {
     let cases = [
         ("noise", "side: sell", 15),

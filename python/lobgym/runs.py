@@ -115,34 +115,32 @@ class Run:
         episodes: int | None = None,
         seed: int | None = None,
         threads: int | None = None,
+        against: str | None = None,
         **keywords: Any,
     ) -> Any:
-        """Lets the policy and ``others`` play the same sessions of its environment, none of which training has seen.
+        """Lets the policy and ``others`` play the same sessions of its environment, none of which a training plays.
 
-        ``others`` are names that ``lobgym.evaluate`` knows for market making (``"mid:distance=1"``), or ``lobgym.compare`` for execution
-        (``"twap"``), or ``"policy:DIRECTORY"``. ``episodes``, ``seed`` and ``threads`` are by default theirs; other keywords are passed on.
-        Returns what they return: a table with a row for each policy, paired differences, and reports.
+        ``others`` are names that ``lobgym.evaluate`` knows: rules of market making (``"mid:distance=1"``), strategies of execution
+        (``"twap"``), ``"policy:DIRECTORY"``. The arguments are passed on to it, and what it returns is returned: a table with a row for each
+        policy, paired differences, and reports. Raises ``FileNotFoundError`` for a run that is not complete.
         """
-        # Trained policies are looked for where they are now: a name in the result that changes with the working directory says nothing.
-        self.policy  # noqa: B018
-        policies = [f"policy:{self._directory}", *others]
-        for key, value in {"episodes": episodes, "seed": seed, "threads": threads}.items():
+        # Before anything is played.
+        path = self.policy.path
+        evaluate = getattr(lobgym, "evaluate", None)
+        if evaluate is None:
+            raise NotImplementedError(f"{path}: this version of lobgym has no lobgym.evaluate")
+        for name, value in {"episodes": episodes, "seed": seed, "threads": threads, "against": against}.items():
             if value is not None:
-                keywords[key] = value
-        env = dict(self.config["env"])
-        if env["name"] != "execution":
-            evaluate = getattr(lobgym, "evaluate", None)
-            if evaluate is None:
-                text = f"{self._directory}: evaluations of {env['name']} from Python are not in this version of lobgym"
-                raise NotImplementedError(text)
-            return evaluate(env=env, policies=policies, **keywords)
-        market = env.pop("market")
-        for key in ("lots", "side", "horizon_seconds", "step_seconds"):
-            keywords.setdefault(key, env[key])
-        for key in ("opening_book", "flow_file", "fees", "latency", "profile"):
-            if env[key] is not None:
-                keywords.setdefault(key, env[key])
-        return lobgym.compare(market, strategies=policies, **keywords)
+                keywords[name] = value
+        return evaluate(env=self.config["env"], policies=[f"policy:{self._directory}", *others], **keywords)
+
+    def html(self) -> str:
+        """The learning curves and settings: a page that needs nothing else."""
+        return _core._training_html(self._directory)
+
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Writes that page."""
+        Path(path).write_text(self.html(), encoding="utf-8")
 
     def __repr__(self) -> str:
         state = "complete" if self.complete else "not complete"

@@ -58,7 +58,7 @@ def train(
     """Trains an agent: ``lobgym.train("market_making_ppo", steps=200_000, env={"market": "noise"})``.
 
     ``config``: the path of a YAML file with the sections ``env`` and ``train``, the name of one that comes with the package
-    (``execution_dirichlet``, ``execution_logistic_normal``, ``market_making_dqn``, ``market_making_ppo``, ``model_market_making_ppo``), or a
+    (``execution_dirichlet``, ``execution_logistic_normal``, ``execution_ppo``, ``market_making_dqn``, ``market_making_ppo``, ``model_market_making_ppo``), or a
     mapping with these sections. ``overrides`` change it: keys of the section ``train``, mappings ``env`` and ``train``, or paths as in
     ``**{"env.market": "flow"}``. A setting that there is not, or that is not legal, raises ``ValueError`` with its key, its value and what
     would be legal.
@@ -98,7 +98,10 @@ def train(
         torch.set_num_threads(torch_threads)
         if shown is not None:
             shown.end()
-    return Run(outcome["directory"])
+    run = Run(outcome["directory"])
+    if run.complete:
+        run.to_html(run.directory / "report.html")
+    return run
 
 
 def _learners() -> tuple[Any, ModuleType]:

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use agents::baselines::{StrategyName, StrategyParams};
 use agents::compare::{
-    self as comparing, Compared, DEFAULT_STRATEGIES, NamedMarket, Origin, Plan, REFERENCE_LOTS,
+    self as comparing, AGAINST, Compared, DEFAULT_STRATEGIES, NamedMarket, Origin, Plan, REFERENCE_LOTS,
     REFERENCE_MARKETS,
 };
-use agents::execution::{EpisodeError, Outcome};
+use agents::execution::{Candidate, Entrant, EpisodeError, Outcome};
 use agents::report::{Paired, StrategySummary, comparison_html, terminal_table};
 use lob::Side;
 use numpy::PyArray1;
@@ -28,22 +28,18 @@ pub(crate) struct PyComparison {
     compared: Compared,
 }
 
-fn strategies(value: Option<Argument<'_, '_>>) -> PyResult<Vec<StrategyName>> {
-    let Some(value) = value else { return Ok(DEFAULT_STRATEGIES.to_vec()) };
-    let legal = DEFAULT_STRATEGIES.map(StrategyName::name).join(", ");
+fn strategies(value: Option<Argument<'_, '_>>) -> PyResult<Vec<Entrant>> {
+    let Some(value) = value else { return Ok(DEFAULT_STRATEGIES.map(Entrant::from).to_vec()) };
     let names = match value.extract::<String>() {
         Ok(name) => vec![name],
-        Err(_) => value
-            .extract::<Vec<String>>()
-            .map_err(|_| PyTypeError::new_err(format!("strategies is {value}; legal: a list of {legal}")))?,
+        Err(_) => value.extract::<Vec<String>>().map_err(|_| {
+            let legal = DEFAULT_STRATEGIES.map(StrategyName::name).join(", ");
+            PyTypeError::new_err(format!("strategies is {value}; legal: a list of {legal}, policy:PATH"))
+        })?,
     };
-    let find = |name: String| {
-        DEFAULT_STRATEGIES
-            .into_iter()
-            .find(|known| known.name() == name)
-            .ok_or_else(|| illegal("strategies", format_args!("{name:?}"), &format!("one of {legal}")))
-    };
-    names.into_iter().map(find).collect()
+    let parse =
+        |name: String| name.parse::<Entrant>().map_err(|error| PyValueError::new_err(error.to_string()));
+    names.into_iter().map(parse).collect()
 }
 
 /// One size, several, or `"all"`.
@@ -122,10 +118,12 @@ pub(crate) fn compare(
         episodes: episodes.map_or(Ok(10_000), |value| arguments::count("episodes", value, 1, 10_000_000))?
             as usize,
         strategies: self::strategies(strategies)?,
+        against: AGAINST,
         params,
         horizon_seconds: arguments::float("horizon_seconds", horizon_seconds, 150.0)?,
         step_seconds: arguments::float("step_seconds", step_seconds, 15.0)?,
         seed: seed.map_or(Ok(0), |value| arguments::count("seed", value, 0, u64::MAX))?,
+        held_out: false,
         threads: self::threads(threads)?,
         examples: true,
     };
@@ -144,12 +142,19 @@ pub(crate) fn compare(
         },
         |_| progress.tell(done.load(Ordering::Relaxed)),
     )?;
-    let compared = result.map_err(|error| match error {
-        EpisodeError::Market(problem) => PyValueError::new_err(problem.to_string()),
-        EpisodeError::NoArrivalMid { .. } => PyRuntimeError::new_err(error.to_string()),
-    })?;
+    let compared = result.map_err(|error| raised(&error))?;
     progress.tell(done.load(Ordering::Relaxed))?;
     Ok(PyComparison { compared })
+}
+
+/// What Python raises for an error of a session.
+pub(crate) fn raised(error: &EpisodeError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        EpisodeError::Policy(problem) => errors::policy(problem),
+        EpisodeError::Market(_) => PyValueError::new_err(text),
+        EpisodeError::Env(_) | EpisodeError::NoArrivalMid { .. } => PyRuntimeError::new_err(text),
+    }
 }
 
 fn flow_file(settings: Option<&Bound<'_, PyDict>>) -> PyResult<Option<String>> {
@@ -159,7 +164,7 @@ fn flow_file(settings: Option<&Bound<'_, PyDict>>) -> PyResult<Option<String>> {
 
 /// The call that would make the comparison again.
 fn command(names: &[String], plan: &Plan, settings: Option<&Bound<'_, PyDict>>) -> PyResult<String> {
-    let strategies: Vec<&str> = plan.strategies.iter().map(|name| name.name()).collect();
+    let strategies: Vec<String> = plan.strategies.iter().map(Entrant::to_string).collect();
     let mut text = format!(
         "lobgym.compare({names:?}, lots={:?}, strategies={strategies:?}, side=\"{}\", episodes={}, seed={}, horizon_seconds={}, \
          step_seconds={}, participation_rate={}, risk_aversion={}",
@@ -293,25 +298,28 @@ impl PyComparison {
         let (mut markets, mut lots, mut strategies, mut episodes) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut rows: Vec<&Outcome> = Vec::new();
+        let mut strategy_names: Vec<&str> = Vec::new();
         for (code, market) in self.compared.outcomes.iter().enumerate() {
-            let width = market.strategies.len();
-            for (index, task) in market.tasks.iter().enumerate() {
-                for strategy in 0..width {
+            let mut place = 0;
+            for lineup in &market.lineups {
+                for name in lineup.candidates.iter().map(Candidate::name) {
+                    let known = strategy_names.iter().position(|other| *other == name);
+                    let strategy = known.unwrap_or_else(|| {
+                        strategy_names.push(name);
+                        strategy_names.len() - 1
+                    });
                     for episode in 0..market.outcomes.episodes() {
                         markets.push(code as u32);
-                        lots.push(task.lots);
+                        lots.push(lineup.task.lots);
                         strategies.push(strategy as u32);
                         episodes.push(episode as u64);
-                        rows.push(&market.outcomes.row(episode)[index * width + strategy]);
+                        rows.push(&market.outcomes.row(episode)[place]);
                     }
+                    place += 1;
                 }
             }
         }
         let names: Vec<&str> = self.compared.outcomes.iter().map(|market| market.market.as_str()).collect();
-        let strategy_names: Vec<&str> = match self.compared.outcomes.first() {
-            Some(market) => market.strategies.iter().map(|name| name.name()).collect(),
-            None => Vec::new(),
-        };
         let columns = Columns::new(py);
         columns.coded("market", &names, markets)?;
         columns.integers("lots", lots.into_iter())?;
@@ -323,10 +331,11 @@ impl PyComparison {
         columns.table()
     }
 
-    /// What strategies could not trade.
+    /// What strategies could not trade, and what should be known of policies.
     #[getter]
     fn warnings(&self) -> Vec<String> {
-        comparing::warnings(&self.compared.comparison)
+        let notes = self.compared.notes.iter().cloned();
+        notes.chain(comparing::warnings(&self.compared.comparison)).collect()
     }
 
     /// How long it took, in seconds.

@@ -12,6 +12,7 @@ mod market;
 mod policy;
 mod record;
 mod render;
+mod run;
 mod simulate;
 mod simulator;
 mod space;
@@ -46,7 +47,9 @@ mod _core {
     #[pymodule_export]
     use crate::env::Env;
     #[pymodule_export]
-    use crate::policy::{_settings, PyPolicy};
+    use crate::policy::PyPolicy;
+    #[pymodule_export]
+    use crate::run::{_settings, _training_html};
     #[pymodule_export]
     use crate::simulate::{PySimulation, simulate};
     #[pymodule_export]

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use agents::policy::{ActionRecord, ComponentRecord, Decision, PolicyBatch, PolicyFile};
-use gym::{Action, Component, Settings, Space};
+use agents::policy::{ActionRecord, ComponentRecord, Decision, POLICY_FILE, PolicyBatch, PolicyFile};
+use gym::{Action, Component, Space};
 use lob::sim::SimRng;
 use numpy::{PyArray1, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -18,9 +18,6 @@ use crate::env::Env;
 use crate::space::{Description, Row};
 use crate::vector::VecEnv;
 use crate::{config, errors};
-
-/// The policy's name in a run's directory.
-const FILE: &str = "policy.safetensors";
 
 /// What decisions change: room for numbers, and chance.
 struct Moving {
@@ -118,7 +115,7 @@ impl PyPolicy {
     /// The policy of a file, or of the run in a directory. Actions that are not deterministic are drawn with `seed`.
     #[new]
     fn new(py: Python<'_>, path: PathBuf, seed: u64) -> PyResult<Self> {
-        let path = if path.is_dir() { path.join(FILE) } else { path };
+        let path = if path.is_dir() { path.join(POLICY_FILE) } else { path };
         let read = py.detach(|| errors::guarded(|| PolicyFile::read(&path)))?;
         let file = read.map_err(|error| errors::policy(&error))?;
         let action = match &file.header.action {
@@ -237,6 +234,7 @@ impl PyPolicy {
 
     /// The action space, as `Env.action_description`.
     #[getter]
+    #[allow(clippy::type_complexity, reason = "a tuple that the stub spells out")]
     fn action_description<'py>(
         &self,
         py: Python<'py>,
@@ -311,11 +309,4 @@ impl PyPolicy {
             Values::Choices(values) => PyArray1::from_vec(py, values).reshape(shape)?.into_any(),
         })
     }
-}
-
-/// A YAML file as a dictionary.
-#[pyfunction]
-pub(crate) fn _settings(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyDict>> {
-    let settings = Settings::read(path).map_err(|error| errors::config(&error))?;
-    config::to_dict(py, settings.root())
 }

@@ -126,6 +126,8 @@ def test_training_gives_a_run_and_a_policy(tmp_path: Path) -> None:
     observation, _ = env.reset(seed=1)
     assert env.action_space.contains(run.policy.predict(observation)[0])
     assert run.policy.header["training"]["steps"] == 1_024
+    page = (run.directory / "report.html").read_text(encoding="utf-8")
+    assert page == run.html() and "mean return" in page and "Training of model_market_making" in page
 
 
 @learners

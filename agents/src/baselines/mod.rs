@@ -53,6 +53,10 @@ pub enum StrategyName {
 }
 
 impl StrategyName {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Sl, Self::Twap, Self::TwapSchedule, Self::Vwap, Self::Pov, Self::Ac, Self::Market];
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {

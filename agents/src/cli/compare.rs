@@ -8,8 +8,9 @@ use lob::Side;
 use super::market_args::{MarketSource, preset_name};
 use super::output::{self, JsonTarget};
 use super::{Failure, Stop};
-use crate::baselines::{StrategyName, StrategyParams};
-use crate::compare::{self, NamedMarket, Origin, Plan, REFERENCE_LOTS, REFERENCE_MARKETS};
+use crate::baselines::StrategyParams;
+use crate::compare::{self, AGAINST, NamedMarket, Origin, Plan, REFERENCE_LOTS, REFERENCE_MARKETS};
+use crate::execution::Entrant;
 use crate::report::{comparison_html, terminal_table};
 
 #[derive(Debug, Args)]
@@ -29,15 +30,15 @@ pub(super) struct Arguments {
     /// Sessions of each market; every strategy plays all of them
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     episodes: u64,
-    /// Strategies, compared with twap where it is among them
+    /// Strategies, compared with twap where it is among them: sl, twap, twap-schedule, vwap, pov, ac, market, or
+    /// policy:PATH, a trained policy's file or its run's directory
     #[arg(
         long,
         value_name = "NAME,...",
         value_delimiter = ',',
-        value_enum,
         default_value = "sl,twap,twap-schedule,vwap,pov,ac,market"
     )]
-    strategies: Vec<StrategyName>,
+    strategies: Vec<Entrant>,
     /// Seed of the sessions
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -94,7 +95,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     bar.finish_and_clear();
     let comparison = &compared.comparison;
     output::report(&terminal_table(comparison), comparison, arguments.json.as_ref())?;
-    for warning in compare::warnings(comparison) {
+    for warning in compared.notes.iter().chain(&compare::warnings(comparison)) {
         eprintln!("warning: {warning}");
     }
     if let Some(path) = &arguments.html {
@@ -155,10 +156,12 @@ fn plan(arguments: &Arguments) -> Result<Plan, Failure> {
         },
         episodes: arguments.episodes as usize,
         strategies: arguments.strategies.clone(),
+        against: AGAINST,
         params,
         horizon_seconds: arguments.horizon,
         step_seconds: arguments.step,
         seed: arguments.seed,
+        held_out: false,
         threads: arguments.threads.map_or_else(
             || std::thread::available_parallelism().map_or(1, usize::from),
             |threads| threads as usize,

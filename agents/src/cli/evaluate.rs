@@ -11,23 +11,27 @@ use super::env_args::EnvSource;
 use super::output::{self, JsonTarget};
 use super::{Failure, Stop};
 use crate::evaluation::{
-    self, Candidate, Evaluation, PairedPolicies, Plan, Rule, Setting, Summary, TRADING_SECONDS_PER_YEAR,
+    self, Candidate, Entrant, Evaluation, PairedPolicies, Plan, Setting, Summary, TRADING_SECONDS_PER_YEAR,
     session_seed,
 };
 use crate::market_making::{FillModel, FillModelPlan, estimate_fill_model};
-use crate::report::{EvaluationPage, evaluation_html};
+use crate::policy::PolicyReference;
+use crate::report::{EvaluationPage, RunLog, evaluation_html};
 
 /// Rows of a grid that are printed; the JSON has all.
 const GRID_ROWS: usize = 15;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// An environment or a configuration that comes with the program [default: market_making]
+    /// Runs of `lobgym train`, or their policy files: evaluated beside --policies, in the environment that the first was trained in
+    #[arg(value_name = "RUN|POLICY")]
+    trained: Vec<PathBuf>,
+    /// An environment or a configuration that comes with the program [default: the run's, or market_making]
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     env: Option<String>,
     #[command(flatten)]
     source: EnvSource,
-    /// Policies: join, mid, as, glft, random, with options as in mid:distance=0.5:lots=2:limit=10:skew=4
+    /// Policies: join, mid, as, glft, random, with options as in mid:distance=0.5:lots=2:limit=10:skew=4; policy:RUN
     #[arg(
         long,
         value_name = "POLICY,...",
@@ -92,13 +96,17 @@ struct Report<'a> {
 
 /// Runs it.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let name = arguments.env.as_deref().unwrap_or("market_making");
-    let config = arguments.source.resolve(|| EnvConfig::named_settings(name))?;
+    let config = environment(arguments)?;
     let setting = Setting::new(&config)?;
-    let rules = rules(arguments, &setting)?;
-    let model = if rules.iter().any(Rule::needs_model) { Some(fit(&setting)?) } else { None };
-    let candidates: Vec<Candidate> =
-        rules.iter().map(|rule| rule.candidate(&setting, model.as_ref())).collect::<Result<_, _>>()?;
+    let entrants = entrants(arguments, &setting)?;
+    // Policies first: a file that does not fit should not wait for a fit of the market.
+    let trained = entrants.iter().filter(|entrant| matches!(entrant, Entrant::Policy(_)));
+    trained.map(|entrant| entrant.candidate(&setting, None)).collect::<Result<Vec<_>, _>>()?;
+    let model = if entrants.iter().any(Entrant::needs_model) { Some(fit(&setting)?) } else { None };
+    let candidates: Vec<Candidate> = entrants
+        .iter()
+        .map(|entrant| entrant.candidate(&setting, model.as_ref()))
+        .collect::<Result<_, _>>()?;
     let against = against(arguments, &candidates)?;
     let plan = Plan {
         episodes: arguments.episodes as usize,
@@ -144,25 +152,43 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let report = Report { policies: &found.policies, paired: &found.paired, settings: &settings };
     output::report(&render(&found, &config, arguments.grid), &report, arguments.json.as_ref())?;
     if let Some(path) = &arguments.html {
-        output::write_file(path, &page(&found, &setting, &candidates, &settings)?)?;
+        output::write_file(path, &page(&found, &setting, (&entrants, &candidates), &settings)?)?;
         eprintln!("report: {}", path.display());
     }
     if found.interrupted { Err(Failure::Interrupted) } else { Ok(()) }
 }
 
-/// What is evaluated, each once.
-fn rules(arguments: &Arguments, setting: &Setting) -> Result<Vec<Rule>, Failure> {
+/// The environment that was asked for, or the one that the first policy was trained in.
+fn environment(arguments: &Arguments) -> Result<EnvConfig, Failure> {
+    let trained = match (&arguments.env, arguments.trained.first()) {
+        (None, Some(path)) if arguments.source.config.is_none() => Some(PolicyReference::new(path).open()?),
+        _ => None,
+    };
+    let name = arguments.env.as_deref().unwrap_or("market_making");
+    arguments.source.resolve(|| match trained {
+        Some(file) => Ok(file.header.env),
+        None => EnvConfig::named_settings(name),
+    })
+}
+
+/// Who is evaluated, each once.
+fn entrants(arguments: &Arguments, setting: &Setting) -> Result<Vec<Entrant>, Failure> {
+    let trained = arguments.trained.iter().map(|path| Entrant::Policy(PolicyReference::new(path)));
+    let mut entrants: Vec<Entrant> = Vec::new();
+    let mut add = |entrant: Entrant| {
+        if !entrants.contains(&entrant) {
+            entrants.push(entrant);
+        }
+    };
+    trained.for_each(&mut add);
     if arguments.grid {
-        return Ok(evaluation::grid(setting));
-    }
-    let mut rules: Vec<Rule> = Vec::new();
-    for text in &arguments.policies {
-        let rule = text.parse()?;
-        if !rules.contains(&rule) {
-            rules.push(rule);
+        evaluation::grid(setting).into_iter().map(Entrant::Rule).for_each(&mut add);
+    } else {
+        for text in &arguments.policies {
+            add(text.parse()?);
         }
     }
-    Ok(rules)
+    Ok(entrants)
 }
 
 /// What the market's own flow says of fills and volatility.
@@ -177,7 +203,7 @@ fn fit(setting: &Setting) -> Result<FillModel, Failure> {
 /// The name of what the others are compared with, if it was said.
 fn against(arguments: &Arguments, candidates: &[Candidate]) -> Result<Option<String>, Failure> {
     let Some(text) = &arguments.against else { return Ok(None) };
-    let name = text.parse::<Rule>().map_or_else(|_| text.clone(), |rule| rule.to_string());
+    let name = text.parse::<Entrant>().map_or_else(|_| text.clone(), |entrant| entrant.to_string());
     if candidates.iter().any(|candidate| candidate.name == name) {
         return Ok(Some(name));
     }
@@ -255,7 +281,7 @@ fn render(found: &Evaluation, config: &EnvConfig, grid: bool) -> String {
 fn page(
     found: &Evaluation,
     setting: &Setting,
-    candidates: &[Candidate],
+    (entrants, candidates): (&[Entrant], &[Candidate]),
     settings: &Settings,
 ) -> Result<String, Failure> {
     let best = found.policies.iter().max_by(|one, other| one.reward_mean.total_cmp(&other.reward_mean));
@@ -266,15 +292,23 @@ fn page(
         None => None,
     };
     let rows = serde_json::to_value(settings)?;
+    let logs: Vec<RunLog> = entrants.iter().filter_map(log).collect();
     Ok(evaluation_html(&EvaluationPage {
         found,
         example: example.as_ref().map(|(name, tape)| (*name, tape)),
+        training: &logs,
         settings: rows
             .as_object()
             .map(|map| map.iter().map(|(key, value)| (key.clone(), text(value))).collect())
             .unwrap_or_default(),
         episode_seconds: setting.steps() as f64 * setting.step_seconds(),
     }))
+}
+
+/// The log of a trained policy's run, if it was asked for by a directory that has one.
+fn log(entrant: &Entrant) -> Option<RunLog> {
+    let Entrant::Policy(reference) = entrant else { return None };
+    RunLog::read(&reference.path, entrant.to_string()).ok()
 }
 
 fn text(value: &Value) -> String {

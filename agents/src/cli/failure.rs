@@ -12,7 +12,10 @@ use lobgym_benches::measure::MeasureError;
 use thiserror::Error;
 
 use crate::env_rate::RateError;
+use crate::evaluation::EntrantError;
+use crate::execution::EpisodeError;
 use crate::market_making::QuotingError;
+use crate::policy::PolicyError;
 use crate::simulate::SimulateError;
 
 /// Why a subcommand did not do all of its work.
@@ -82,7 +85,10 @@ pub enum Failure {
     Latency(#[from] lob::sim::LatencyError),
     /// A session could not be run.
     #[error(transparent)]
-    Episode(#[from] crate::execution::EpisodeError),
+    Episode(#[from] EpisodeError),
+    /// A policy cannot be read or does not fit.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// Ctrl-C in a training: a checkpoint is written. Exit code 130.
     #[cfg(feature = "torch")]
     #[error("interrupted; the checkpoint is written, and the same command with --resume --out {} goes on", .0.display())]
@@ -94,6 +100,15 @@ pub enum Failure {
     /// Our engines made other trades than the reference book.
     #[error("not exact: {0}; the trades differ from those of the reference book")]
     NotExact(String),
+}
+
+impl From<EntrantError> for Failure {
+    fn from(error: EntrantError) -> Self {
+        match error {
+            EntrantError::Quoting(error) => Self::Quoting(error),
+            EntrantError::Policy(error) => Self::Policy(error),
+        }
+    }
 }
 
 impl From<SimulateError> for Failure {
@@ -122,6 +137,8 @@ impl Failure {
                 2
             }
             Self::Quoting(QuotingError::Parameter(_)) => 2,
+            Self::Policy(PolicyError::Misfit { .. })
+            | Self::Episode(EpisodeError::Policy(PolicyError::Misfit { .. })) => 2,
             Self::Interrupted | Self::Abandoned => 130,
             #[cfg(feature = "torch")]
             Self::Suspended(_) => 130,

@@ -10,6 +10,7 @@ use indicatif::{HumanDuration, ProgressBar};
 
 use super::output;
 use super::{Failure, Stop};
+use crate::report::{RunLog, run_html};
 use crate::rl::directory::free_directory;
 use crate::rl::{Observer, Outcome, Report, RunConfig, RunOptions, TrainError, train};
 
@@ -85,7 +86,22 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         outcomes.push((run.common.seed, one(&run, &options, &stop)?));
     }
+    let page = directory.join("report.html");
+    output::write_file(&page, &report(&directory, &outcomes, &run)?)?;
+    eprintln!("report: {}", page.display());
     output::print(&summary(&outcomes))
+}
+
+/// The learning curves of all runs.
+fn report(directory: &Path, outcomes: &[(u64, Outcome)], run: &RunConfig) -> Result<String, Failure> {
+    let several = outcomes.len() > 1;
+    let log = |(seed, _): &(u64, Outcome)| {
+        let name = format!("seed {seed}");
+        let place = if several { directory.join(format!("seed-{seed}")) } else { directory.to_owned() };
+        RunLog::read(&place, name).map_err(|source| Failure::Output { path: place, source })
+    };
+    let logs: Vec<RunLog> = outcomes.iter().map(log).collect::<Result<_, _>>()?;
+    Ok(run_html(run, &logs))
 }
 
 fn one(run: &RunConfig, options: &RunOptions, stop: &Stop) -> Result<Outcome, Failure> {

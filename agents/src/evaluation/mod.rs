@@ -1,11 +1,13 @@
 //! Market making evaluated: policies over the same sessions, what they earned, how, and at what risk.
 //!
-//! - A [`Candidate`] is a policy: a rule ([`Rule`], [`grid`]) or anything that maps observations to actions ([`Actor`]).
+//! - A [`Candidate`] is a policy: a rule ([`Rule`], [`grid`]) or anything that maps observations to actions ([`Actor`]), such as a trained policy;
+//!   [`Entrant`] is what it is called.
 //! - [`evaluate`] plays every candidate through the same sessions, on any number of threads with the same results.
 //! - [`Evaluation`] is what `lobgym evaluate` prints, writes as JSON and shows as a page.
 //!
 //! Every figure is defined in `docs/market_making.md`.
 
+mod entrant;
 mod metrics;
 mod player;
 mod rules;
@@ -15,6 +17,7 @@ mod tape;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+pub use entrant::{Entrant, EntrantError};
 pub use metrics::{HORIZONS, InventoryShare, Summary, Sums, TRADING_SECONDS_PER_YEAR};
 pub use player::{Actor, Candidate, Player};
 pub use rules::{DEFAULT_GAMMA, Rule, RuleKind, grid};
@@ -34,9 +37,14 @@ use crate::statistics::paired_difference;
 /// its row), the evaluation from a hash of the seed and this: no session that anything was trained on with the same seed comes again.
 const EVALUATION_STREAM: u64 = u64::from_be_bytes(*b"evaluate");
 
+/// What the sessions of an evaluation with this seed are derived from.
+pub fn evaluation_seed(seed: u64) -> u64 {
+    derive_seed(seed, EVALUATION_STREAM)
+}
+
 /// The seed of session `episode` of an evaluation.
 pub fn session_seed(seed: u64, episode: u64) -> u64 {
-    derive_seed(derive_seed(seed, EVALUATION_STREAM), episode)
+    derive_seed(evaluation_seed(seed), episode)
 }
 
 /// How much is played.

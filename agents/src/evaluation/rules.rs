@@ -54,7 +54,7 @@ pub const DEFAULT_GAMMA: f64 = 0.1;
 const DEFAULT_DISTANCE: f64 = 1.0;
 
 const LEGAL: &str = "join, mid, as, glft or random, with options as in mid:distance=0.5:lots=2:limit=10:skew=4 \
-                     (distance: mid; skew: join and mid; gamma: as and glft; lots and limit: all)";
+                     (distance: mid; skew: join and mid; gamma: as and glft; lots and limit: all), or policy:PATH of a trained one";
 
 impl Rule {
     /// A rule of this kind at the environment's largest size and limit, without skew.

@@ -73,6 +73,14 @@ impl Setting {
         self.task.tick_size * self.task.lot_size as f64
     }
 
+    /// The environment.
+    ///
+    /// # Errors
+    /// A setting that is not legal.
+    pub fn environment(&self) -> Result<MarketMaking, ParameterError> {
+        MarketMaking::new(&self.task, &self.market)
+    }
+
     /// The same environment with an action in which a rule can say what it wants: offsets up to 50 ticks either way. Market, rewards, limit and
     /// sizes are untouched.
     fn for_rules(&self) -> MarketMakingConfig {
@@ -103,7 +111,7 @@ impl Stage {
     /// A setting that is not legal.
     pub fn new(setting: &Setting) -> Result<Self, ParameterError> {
         let rules = MarketMaking::new(&setting.for_rules(), &setting.market)?;
-        let actors = MarketMaking::new(&setting.task, &setting.market)?;
+        let actors = setting.environment()?;
         Ok(Self {
             observation: vec![0.0; actors.observation_space().len()],
             info: vec![0.0; MarketMaking::INFO.len()],

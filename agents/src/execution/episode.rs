@@ -1,16 +1,15 @@
 //! Runs one strategy through one session.
 
-use std::collections::HashMap;
-
 use gym::envs::execution::{WINDOW_LEVELS, liquidate};
-use lob::models::{FeeConfig, FeeModel, Liquidity, OrderFees};
+use lob::models::FeeConfig;
 use lob::sim::{DeskId, Latency, Simulator};
 use lob::{BookConfig, Owner, ParameterError, Side};
 use thiserror::Error;
 
 use super::shortfall::{Outcome, Shadow, Trace};
-use super::{Task, Trader};
+use super::{PolicyTrader, Task, Trader};
 use crate::baselines::Strategy;
+use crate::policy::PolicyError;
 
 /// A session that cannot be run.
 #[derive(Debug, Error)]
@@ -26,6 +25,12 @@ pub enum EpisodeError {
         /// The session.
         seed: u64,
     },
+    /// A policy that cannot be read or does not fit.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// An action that the environment does not take.
+    #[error(transparent)]
+    Env(#[from] gym::EnvError),
 }
 
 /// A fill of the parent order. Prices in ticks.
@@ -69,6 +74,22 @@ pub struct Episode {
     pub fills: Vec<FillRecord>,
 }
 
+/// Who trades a parent order.
+pub enum Player {
+    /// By rule, in the arena's market.
+    Strategy(Box<dyn Strategy>),
+    /// A trained policy, in an environment of its own with the same sessions.
+    Policy(Box<PolicyTrader>),
+}
+
+/// A parent order and who trades it.
+pub struct Play {
+    /// What is to be done; a policy's own, where one plays.
+    pub task: Task,
+    /// By whom.
+    pub player: Player,
+}
+
 /// A market with one agent in it, to be used for one episode after the other.
 pub struct Arena {
     sim: Simulator,
@@ -94,46 +115,46 @@ impl Arena {
         Ok(Self { sim, desk, fees, shadow: Simulator::new(market, book)? })
     }
 
-    /// Runs each strategy of each task through the session with this seed and assesses them. The outcomes come task by task,
-    /// strategy by strategy.
+    /// Runs all plays through the session with this seed and assesses them, in their order.
     ///
     /// # Errors
-    /// [`EpisodeError::NoArrivalMid`].
+    /// [`EpisodeError::NoArrivalMid`]; [`EpisodeError::Env`] of a policy whose action is none.
     pub fn run_all(
         &mut self,
-        tasks: &[Task],
-        strategies: &mut [Box<dyn Strategy>],
+        plays: &mut [Play],
         seed: u64,
         outcomes: &mut Vec<Outcome>,
     ) -> Result<(), EpisodeError> {
-        let mut traces = Vec::with_capacity(tasks.len() * strategies.len());
-        for task in tasks {
-            for strategy in &mut *strategies {
-                traces.push(self.play(task, strategy.as_mut(), seed, None)?);
-            }
+        let mut traces = Vec::with_capacity(plays.len());
+        for play in &mut *plays {
+            traces.push(self.play(play, seed, None)?);
         }
         let shadow = self.shadow(seed, traces.iter().flat_map(Trace::times));
-        for (index, trace) in traces.iter().enumerate() {
-            outcomes.push(trace.assess(&tasks[index / strategies.len()], &shadow));
-        }
+        outcomes.extend(traces.iter().zip(plays).map(|(trace, play)| trace.assess(&play.task, &shadow)));
         Ok(())
     }
 
-    /// Runs one strategy through one session and draws it out, a step every `every` seconds.
+    /// Runs one play through one session and draws it out, a step every `every` seconds.
     ///
     /// # Errors
-    /// [`EpisodeError::NoArrivalMid`].
-    pub fn example(
-        &mut self,
-        task: &Task,
-        strategy: &mut dyn Strategy,
-        seed: u64,
-        every: f64,
-    ) -> Result<Episode, EpisodeError> {
+    /// As [`run_all`](Self::run_all).
+    pub fn example(&mut self, play: &mut Play, seed: u64, every: f64) -> Result<Episode, EpisodeError> {
         let mut episode = Episode::default();
-        let trace = self.play(task, strategy, seed, Some((every, &mut episode.steps)))?;
+        let trace = self.play(play, seed, Some((every, &mut episode.steps)))?;
         episode.fills = trace.fills;
         Ok(episode)
+    }
+
+    fn play(
+        &mut self,
+        play: &mut Play,
+        seed: u64,
+        picture: Option<(f64, &mut Vec<ExampleStep>)>,
+    ) -> Result<Trace, EpisodeError> {
+        match &mut play.player {
+            Player::Strategy(strategy) => self.play_strategy(&play.task, strategy.as_mut(), seed, picture),
+            Player::Policy(trader) => trader.play(seed, picture),
+        }
     }
 
     /// Mids of the session without the agent, at the given times.
@@ -151,7 +172,7 @@ impl Arena {
         Shadow { mids: mids.collect() }
     }
 
-    fn play(
+    fn play_strategy(
         &mut self,
         task: &Task,
         strategy: &mut dyn Strategy,
@@ -166,7 +187,7 @@ impl Arena {
         let (Some(arrival_mid), Some(touch)) = (book.mid(), book.best(task.side.opposite())) else {
             return Err(EpisodeError::NoArrivalMid { seed });
         };
-        let mut trace = Trace { arrival_mid, arrival_touch: touch.0 as f64, ..Trace::default() };
+        let mut trace = Trace::new(arrival_mid, touch.0 as f64);
         let traded_before = sim.market().traded();
         strategy.start(task);
         let mut next = Some(0.0);
@@ -204,29 +225,8 @@ impl Arena {
         if let Some((_, steps)) = &mut picture {
             steps.extend(step(sim, task, desk));
         }
-        trace.end_seconds = sim.market().now();
-        trace.final_mid = sim.market().book().mid().unwrap_or(arrival_mid);
-        trace.traded = sim.market().traded() - traded_before;
-        let mid_or = |touch: [Option<lob::Price>; 2]| match touch {
-            [Some(bid), Some(ask)] => (bid.0 + ask.0) as f64 / 2.0,
-            [Some(one), None] | [None, Some(one)] => one.0 as f64,
-            [None, None] => arrival_mid,
-        };
-        let far = task.side.opposite().index();
-        let mut charged: HashMap<u64, OrderFees> = HashMap::new();
-        for record in sim.market_mut().drain_fills() {
-            let fill = record.fill;
-            let order = charged.entry(record.handle.to_bits()).or_default();
-            trace.fills.push(FillRecord {
-                time: record.time,
-                price: fill.price.0 as f64,
-                lots: fill.quantity.0,
-                maker: fill.liquidity == Liquidity::Maker,
-                mid: mid_or(record.touch),
-                touch: record.touch[far].map_or(fill.price.0 as f64, |touch| touch.0 as f64),
-                fee: self.fees.fee(&fill, order),
-            });
-        }
+        trace.close(sim.market(), traded_before);
+        trace.record(sim.market_mut().drain_fills(), task, &self.fees);
         Ok(trace)
     }
 }

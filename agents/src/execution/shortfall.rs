@@ -1,5 +1,10 @@
 //! What an execution cost, and where the cost came from.
 
+use std::collections::HashMap;
+
+use lob::models::{FeeConfig, FeeModel, Liquidity, OrderFees};
+use lob::sim::{AgentFill, Market};
+
 use super::Task;
 use super::episode::FillRecord;
 
@@ -71,6 +76,43 @@ pub(super) struct Trace {
 }
 
 impl Trace {
+    /// A session before its first decision: the mid and the best price to trade against, ticks.
+    pub(super) fn new(arrival_mid: f64, arrival_touch: f64) -> Self {
+        Self { arrival_mid, arrival_touch, ..Self::default() }
+    }
+
+    /// Notes how the session ended. `traded_before` are the market's traded lots at t = 0.
+    pub(super) fn close(&mut self, market: &Market, traded_before: u64) {
+        self.end_seconds = market.now();
+        self.final_mid = market.book().mid().unwrap_or(self.arrival_mid);
+        self.traded = market.traded() - traded_before;
+    }
+
+    /// Notes all of the agent's fills, oldest first: what an order is charged may depend on its earlier ones.
+    pub(super) fn record(&mut self, fills: impl Iterator<Item = AgentFill>, task: &Task, fees: &FeeConfig) {
+        let arrival_mid = self.arrival_mid;
+        let mid_or = |touch: [Option<lob::Price>; 2]| match touch {
+            [Some(bid), Some(ask)] => (bid.0 + ask.0) as f64 / 2.0,
+            [Some(one), None] | [None, Some(one)] => one.0 as f64,
+            [None, None] => arrival_mid,
+        };
+        let far = task.side.opposite().index();
+        let mut charged: HashMap<u64, OrderFees> = HashMap::new();
+        for record in fills {
+            let fill = record.fill;
+            let order = charged.entry(record.handle.to_bits()).or_default();
+            self.fills.push(FillRecord {
+                time: record.time,
+                price: fill.price.0 as f64,
+                lots: fill.quantity.0,
+                maker: fill.liquidity == Liquidity::Maker,
+                mid: mid_or(record.touch),
+                touch: record.touch[far].map_or(fill.price.0 as f64, |touch| touch.0 as f64),
+                fee: fees.fee(&fill, order),
+            });
+        }
+    }
+
     /// The times whose shadow mids the assessment needs.
     pub(super) fn times(&self) -> impl Iterator<Item = f64> + '_ {
         self.fills.iter().map(|fill| fill.time).chain([self.end_seconds])

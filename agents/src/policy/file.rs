@@ -17,6 +17,9 @@ use super::{ActionRecord, ComponentRecord, Head, Moments, Network, NetworkSpec, 
 /// The format that this version writes, and the newest it reads.
 pub const FORMAT: u32 = 1;
 
+/// A run's policy, in the run's directory.
+pub const POLICY_FILE: &str = "policy.safetensors";
+
 /// The key of the header in the file's `__metadata__`.
 const HEADER: &str = "lobgym_policy";
 
@@ -149,6 +152,22 @@ impl PolicyFile {
         let bytes =
             std::fs::read(path).map_err(|problem| PolicyError::Io { path: path.to_owned(), problem })?;
         Self::from_bytes(&bytes).map_err(|problem| PolicyError::Content { path: path.to_owned(), problem })
+    }
+
+    /// Reads a policy's file, or the policy of a run's directory.
+    ///
+    /// # Errors
+    /// [`PolicyError::Io`], [`PolicyError::Content`].
+    pub fn open(path: &Path) -> Result<Self, PolicyError> {
+        if !path.is_dir() {
+            return Self::read(path);
+        }
+        let file = path.join(POLICY_FILE);
+        if !file.exists() {
+            let problem = format!("no {POLICY_FILE} here; a run has one when its training is complete");
+            return Err(PolicyError::Content { path: path.to_owned(), problem });
+        }
+        Self::read(&file)
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {

@@ -4,6 +4,8 @@ use lob::random::{open_unit, standard_normal, uniform};
 use lob::sim::SimRng;
 use serde::{Deserialize, Serialize};
 
+use super::Decision;
+
 /// Bounds of a box that are scaled to: `-1` is `low`, `1` is `high`. Unbounded where they are not both finite.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -108,6 +110,15 @@ impl Head {
     /// True if its actions are choices.
     pub fn is_discrete(&self) -> bool {
         matches!(self, Self::Categorical { .. } | Self::MultiCategorical { .. } | Self::Greedy { .. })
+    }
+
+    /// How such a policy decides where nothing is said: points of the simplex are drawn, as the execution paper evaluates its policies
+    /// (arXiv 2507.06345); all others take the likeliest action.
+    pub fn usual_decision(&self) -> Decision {
+        match self {
+            Self::LogisticNormal { .. } | Self::Dirichlet { .. } => Decision::Sample,
+            _ => Decision::Mode,
+        }
     }
 
     /// Standard deviations that it needs besides the outputs.

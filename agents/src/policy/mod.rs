@@ -3,11 +3,13 @@
 //! - [`Policy`] chooses actions: normalise, network, head. After the first call nothing is allocated. [`PolicyBatch`] does it for many
 //!   callers at once.
 //! - [`PolicyFile`] is a policy with its origin, as safetensors; [`PolicyFile::fits`] says whether an environment suits it.
+//! - [`PolicyReference`] names one in evaluations and comparisons, [`PolicyActor`] plays it.
 //! - [`Network`] and [`NetworkSpec`] are the networks, [`Head`] is what their outputs mean.
 //!
 //! Training plays its rollouts with the same code: a policy in a file acts exactly as it did when it was trained.
 
 mod activation;
+mod actor;
 mod batch;
 mod dense;
 mod file;
@@ -18,10 +20,11 @@ mod spaces;
 mod temporal;
 
 pub use activation::Activation;
+pub use actor::{PolicyActor, PolicyReference};
 pub use batch::PolicyBatch;
 #[cfg(feature = "torch")]
 pub(crate) use file::pack;
-pub use file::{FORMAT, PolicyError, PolicyFile, PolicyHeader};
+pub use file::{FORMAT, POLICY_FILE, PolicyError, PolicyFile, PolicyHeader};
 pub use head::{Bounds, Head};
 pub use network::{Body, Network, NetworkSpec, Workspace};
 pub use normaliser::{Moments, Normaliser};
@@ -61,6 +64,16 @@ pub enum Decision {
     Mode,
     /// A draw from its distribution.
     Sample,
+}
+
+impl Decision {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mode => "mode",
+            Self::Sample => "sample",
+        }
+    }
 }
 
 impl Policy {

@@ -7,6 +7,7 @@ use super::figure::{self, Point, Ridge};
 use super::number::{MISSING, best, decimals, fixed, grouped, signed};
 use super::page::STYLE;
 use super::palette::Palette;
+use super::training::{RunLog, learning_curves};
 use crate::evaluation::{Evaluation, Summary, Tape};
 
 /// Policies with a colour and a row in the figures of their own.
@@ -23,6 +24,8 @@ pub struct EvaluationPage<'a> {
     pub found: &'a Evaluation,
     /// A session to draw, and the policy that decided in it.
     pub example: Option<(&'a str, &'a Tape)>,
+    /// The trainings of the policies that were trained.
+    pub training: &'a [RunLog],
     /// What it was made with: names and values.
     pub settings: Vec<(String, String)>,
     /// Length of an episode, s.
@@ -193,6 +196,12 @@ pub fn evaluation_html(page: &EvaluationPage<'_>) -> String {
                     section #trading {
                         h2 { "How they traded" }
                         (results(&found.policies, &COLUMNS[FIRST..], errors))
+                    }
+                    @if !page.training.is_empty() {
+                        section #training {
+                            h2 { "How it was trained" }
+                            (learning_curves(page.training, &palette))
+                        }
                     }
                     section #definitions {
                         h2 { "What the columns mean" }

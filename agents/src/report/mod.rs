@@ -4,7 +4,7 @@
 //! nothing else, neither a network nor a script: one section a cell, with a table and five figures drawn as SVG. [`terminal_table`] makes
 //! plain text of at most [`TERMINAL_COLUMNS`] columns, without colours, so that there is none for `NO_COLOR` to switch off.
 //!
-//! [`evaluation_html`] makes such a page of an evaluation of market making.
+//! [`evaluation_html`] makes such a page of an evaluation of market making, [`training_html`] of the metrics of trainings.
 //!
 //! All take whatever numbers they are given: one that is not finite is printed as a dash and left out of the figures.
 
@@ -17,8 +17,10 @@ mod number;
 mod page;
 mod palette;
 mod terminal;
+mod training;
 
 pub use evaluation::{EvaluationPage, evaluation_html};
 pub use model::{Cell, Comparison, EpisodePicture, Example, Paired, Settings, StrategySummary};
 pub use page::comparison_html;
 pub use terminal::{TERMINAL_COLUMNS, terminal_table};
+pub use training::{RunLog, run_html, training_html};

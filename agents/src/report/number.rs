@@ -50,11 +50,25 @@ pub(super) fn grouped(value: u64) -> String {
 }
 
 /// A text cut to `width` characters, for a label.
-pub(super) fn clipped(text: &str, width: usize) -> String {
+fn clipped(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
     text.chars().take(width.saturating_sub(1)).chain(['\u{2026}']).collect()
+}
+
+/// A strategy's name of at most `width` characters: of a policy, whose name is a path, the end, where runs differ; of another the beginning.
+pub(super) fn short_name(name: &str, width: usize) -> String {
+    let length = name.chars().count();
+    match name.split_once("policy:") {
+        Some((before, path)) if length > width => {
+            let room = width.saturating_sub(before.chars().count() + 1);
+            let skipped = path.chars().count().saturating_sub(room);
+            let end: String = path.chars().skip(skipped).collect();
+            if skipped > 0 { format!("{before}\u{2026}{end}") } else { format!("{before}{end}") }
+        }
+        _ => clipped(name, width),
+    }
 }
 
 /// The position of the greatest of the finite numbers, the first of equals.
@@ -90,6 +104,10 @@ mod tests {
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(grouped(123), "123");
         assert_eq!(clipped("twap-schedule", 8), "twap-sc\u{2026}");
+        assert_eq!(short_name("twap-schedule", 8), "twap-sc\u{2026}");
+        assert_eq!(short_name("policy:runs/a", 16), "policy:runs/a");
+        assert_eq!(short_name("policy:runs/abc", 8), "runs/abc");
+        assert_eq!(short_name("2 policy:runs/normal_noise_20", 12), "2 \u{2026}_noise_20");
         assert_eq!(best([f64::NAN, -2.0, -1.0, -1.0].into_iter()), Some(2));
         assert_eq!(best([f64::NAN].into_iter()), None);
     }

@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::columns::{COLUMNS, Entry, decimals};
 use super::figure;
-use super::number::{best, fixed, grouped};
+use super::number::{best, fixed, grouped, short_name};
 use super::palette::Palette;
 use super::{Cell, Comparison, Example, Settings};
 
@@ -59,6 +59,9 @@ pub fn comparison_html(comparison: &Comparison, examples: &[Example]) -> String 
     page.into_string()
 }
 
+/// Longer names are shortened.
+const LONGEST_NAME: usize = 30;
+
 fn summary(comparison: &Comparison) -> String {
     let settings = &comparison.settings;
     let strategies = settings.strategies.len();
@@ -78,7 +81,7 @@ fn title(cell: &Cell) -> String {
 }
 
 fn swatch(name: &str, palette: &Palette) -> Markup {
-    html! { span class={ "swatch " (palette.class(name)) } {} (name) }
+    html! { span class={ "swatch " (palette.class(name)) } {} span title=(name) { (short_name(name, LONGEST_NAME)) } }
 }
 
 /// Mean rewards, a row a cell and a column a strategy.

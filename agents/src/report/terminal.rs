@@ -12,6 +12,8 @@ use super::{Cell, Comparison};
 pub const TERMINAL_COLUMNS: u16 = 120;
 /// Longer names are broken.
 const NAME_WIDTH: u16 = 16;
+/// The same where there is room.
+const WIDE_NAME_WIDTH: u16 = 48;
 
 /// Two tables a cell: the strategies, the one with the best mean reward marked with an asterisk, and the paired differences. ASCII, no colours.
 pub fn terminal_table(comparison: &Comparison) -> String {
@@ -63,7 +65,7 @@ fn strategies(cell: &Cell) -> Table {
         let name = format!("{}{}", strategy.name, if winner == Some(index) { "*" } else { "" });
         table.add_row([name].into_iter().chain(entries).collect::<Vec<_>>());
     }
-    right_aligned(table, 1)
+    right_aligned(table, 1, NAME_WIDTH)
 }
 
 fn paired(cell: &Cell) -> Table {
@@ -75,7 +77,7 @@ fn paired(cell: &Cell) -> Table {
         let interval = format!("[{low}, {high}]");
         table.add_row([pair.name.clone(), pair.against.clone(), plain(pair.difference, decimals), interval]);
     }
-    right_aligned(table, 2)
+    right_aligned(table, 2, WIDE_NAME_WIDTH)
 }
 
 /// The page's names, shorter.
@@ -102,11 +104,11 @@ fn table(header: Vec<String>) -> Table {
 }
 
 /// Numbers to the right, beyond the first `texts` columns; those may break, and numbers must not.
-fn right_aligned(mut table: Table, texts: usize) -> Table {
+fn right_aligned(mut table: Table, texts: usize, name_width: u16) -> Table {
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 1));
         if index < texts {
-            column.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(NAME_WIDTH + 1)));
+            column.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(name_width + 1)));
         } else {
             column.set_cell_alignment(CellAlignment::Right);
             column.set_constraint(ColumnConstraint::ContentWidth);

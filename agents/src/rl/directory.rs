@@ -22,8 +22,6 @@ pub struct RunDirectory {
 pub const CONFIG: &str = "config.yaml";
 /// Name of the checkpoint.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
-/// Name of the policy.
-pub const POLICY: &str = "policy.safetensors";
 /// Name of the metrics.
 pub const METRICS: &str = "metrics.csv";
 

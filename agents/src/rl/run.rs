@@ -13,13 +13,15 @@ use thiserror::Error;
 
 use super::actor_critic::ActorCritic;
 use super::checkpoint::State;
-use super::directory::{CHECKPOINT, CONFIG, POLICY, RunDirectory, code_version, origin};
+use super::directory::{CHECKPOINT, CONFIG, RunDirectory, code_version, origin};
 use super::dqn::Dqn;
 use super::learner::{LearnError, Learner, Progress, Setting};
 use super::ppo::Ppo;
 use super::reinforce::Reinforce;
 use super::settings::{AlgorithmSettings, RunConfig};
-use crate::policy::{ActionRecord, ComponentRecord, FORMAT, PolicyError, PolicyFile, PolicyHeader};
+use crate::policy::{
+    ActionRecord, ComponentRecord, FORMAT, POLICY_FILE, PolicyError, PolicyFile, PolicyHeader,
+};
 
 /// How a training is run; nothing here changes what is learned, but for the last bits that another device or number of threads rounds
 /// differently.
@@ -223,7 +225,7 @@ pub fn train_in<E: Env + 'static>(
     }
     let mut policy = None;
     if complete {
-        let path = directory.file(POLICY);
+        let path = directory.file(POLICY_FILE);
         write_policy(&mut *learner, run, env, progress, &path)?;
         policy = Some(path);
     }

@@ -5,9 +5,10 @@ use gym::config::{ConfigError, one_of};
 use lob::ParameterError;
 
 /// Name and text.
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 6] = [
     ("execution_dirichlet", include_str!("../../../config/train/execution_dirichlet.yaml")),
     ("execution_logistic_normal", include_str!("../../../config/train/execution_logistic_normal.yaml")),
+    ("execution_ppo", include_str!("../../../config/train/execution_ppo.yaml")),
     ("market_making_dqn", include_str!("../../../config/train/market_making_dqn.yaml")),
     ("market_making_ppo", include_str!("../../../config/train/market_making_ppo.yaml")),
     ("model_market_making_ppo", include_str!("../../../config/train/model_market_making_ppo.yaml")),

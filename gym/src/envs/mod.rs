@@ -4,7 +4,7 @@ pub mod execution;
 mod market_making;
 mod model_market_making;
 
-pub use execution::{Execution, ExecutionConfig};
+pub use execution::{Execution, ExecutionConfig, Moment};
 pub use market_making::{ActionKind, AtLimit, MarketMaking, MarketMakingConfig, ObservationKind};
 pub use model_market_making::{ModelMarketMaking, ModelMarketMakingConfig};
 

@@ -1,6 +1,7 @@
 //! The figures of a cell, each an SVG that takes its colours from the page.
 
 mod bars;
+mod curves;
 mod episode;
 mod forest;
 mod frontier;
@@ -9,6 +10,7 @@ mod making;
 mod ridge;
 
 pub(super) use bars::{bars, hatching};
+pub(super) use curves::{Curve, curves};
 pub(super) use episode::episode;
 pub(super) use forest::forest;
 pub(super) use frontier::{Point, frontier};
@@ -19,7 +21,7 @@ pub(super) use ridge::{Ridge, ridge};
 use maud::{Markup, html};
 
 use super::axis::px;
-use super::number::clipped;
+use super::number::short_name;
 
 /// Width of every figure in its own pixels.
 const WIDTH: f64 = 560.0;
@@ -40,7 +42,7 @@ fn row_label(y: f64, name: &str, class: &str) -> Markup {
     html! {
         g class=(class) {
             rect.solid x="0" y=(px(y - 5.0)) width="10" height="10" rx="2" {}
-            text x="16" y=(px(y + 4.0)) { title { (name) } (clipped(name, 16)) }
+            text x="16" y=(px(y + 4.0)) { title { (name) } (short_name(name, 16)) }
         }
     }
 }

@@ -42,6 +42,19 @@ struct Rules {
     market: &'static str,
 }
 
+/// A moment of a session that is watched ([`Execution::watch`]).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    /// Time in s.
+    pub time: f64,
+    /// Best bid, ticks; the last one there was if the side is empty.
+    pub bid: Price,
+    /// Best ask, likewise.
+    pub ask: Price,
+    /// Lots that have not traded.
+    pub remaining: u64,
+}
+
 /// The execution task of Cheridito & Weiss, *Reinforcement Learning for Trade Execution with Market Impact* (arXiv 2507.06345): sell `V` lots
 /// between t = 0 and T, with decisions every `step_seconds`. At T all orders of the agent are cancelled and the rest is sold at market; the
 /// episode ends then, or once everything is sold. `b0` is the best bid at t = 0, before anybody acts at that time.
@@ -100,6 +113,9 @@ pub struct Execution {
     ledger: Ledger,
     /// Of the last step.
     fills: Vec<AgentFill>,
+    /// Time between moments that are noted, s, and the next of them.
+    watch: Option<(f64, f64)>,
+    watched: Vec<Moment>,
     targets: Targets,
     depth: [Vec<Quantity>; 2],
 }
@@ -167,6 +183,8 @@ impl Execution {
             window: Window::default(),
             ledger: Ledger::default(),
             fills: Vec::new(),
+            watch: None,
+            watched: Vec::new(),
         })
     }
 
@@ -240,6 +258,17 @@ impl Execution {
         &self.fills
     }
 
+    /// Notes a moment every so many seconds from the next reset on, also between decisions, or none any more: for pictures. What happens in
+    /// the session does not depend on it.
+    pub fn watch(&mut self, every_seconds: Option<f64>) {
+        self.watch = every_seconds.filter(|every| *every > 0.0).map(|every| (every, 0.0));
+    }
+
+    /// The moments noted since the reset, and the last one of an episode that has ended.
+    pub fn watched(&self) -> &[Moment] {
+        &self.watched
+    }
+
     /// The market session, for its views.
     pub fn simulator(&self) -> &Simulator {
         &self.sim
@@ -264,23 +293,43 @@ impl Execution {
         self.sim.market().touch_after_mark().map(|touch| mid(self.seen(touch)))
     }
 
+    /// Plays on to `time`, with a rest wherever a moment is to be noted.
+    fn play_until(&mut self, time: f64) {
+        while let Some((every, next)) = self.watch.filter(|(_, next)| *next < time) {
+            self.sim.run_until(next);
+            self.note();
+            self.watch = Some((every, next + every));
+        }
+        self.sim.run_until(time);
+    }
+
+    fn note(&mut self) {
+        let market = self.sim.market();
+        let owner = self.sim.desk(self.desk).owner();
+        let fresh = market.fills().iter().filter(|fill| fill.owner == owner);
+        let filled = self.ledger.filled() + fresh.map(|fill| fill.fill.quantity.0).sum::<u64>();
+        let [bid, ask] = self.seen([Side::Buy, Side::Sell].map(|side| market.book().best(side)));
+        let remaining = self.rules.task.lots.saturating_sub(filled);
+        self.watched.push(Moment { time: market.now(), bid, ask, remaining });
+    }
+
     /// Plays on to `time`, and closes the window there.
     fn advance(&mut self, time: f64) {
         let mut orders = self.window.edge;
         let mut edge = Default::default();
         let mut first_mid = self.window.next_first_mid.take();
         if self.rules.is_instant {
-            self.sim.run_until(time);
+            self.play_until(time);
             first_mid = first_mid.or(self.marked_mid());
             add(&mut orders, self.sim.market_mut().take_tally());
             self.sim.market_mut().mark();
         } else {
             // The agent's letters may arrive at this very time, before it acts: they belong to both windows.
-            self.sim.run_until(time.next_down());
+            self.play_until(time.next_down());
             first_mid = first_mid.or(self.marked_mid());
             add(&mut orders, self.sim.market_mut().take_tally());
             self.sim.market_mut().mark();
-            self.sim.run_until(time);
+            self.play_until(time);
             first_mid = first_mid.or(self.marked_mid());
             edge = self.sim.market_mut().take_tally();
             add(&mut orders, edge);
@@ -354,6 +403,8 @@ impl Env for Execution {
         self.ledger.clear();
         self.fills.clear();
         self.window = Window::default();
+        self.watched.clear();
+        self.watch = self.watch.map(|(every, _)| (every, 0.0));
         self.sim.reset(session);
         self.look();
         if step_seconds < lead_in {
@@ -404,6 +455,9 @@ impl Env for Execution {
         }
         self.book_fills();
         self.look();
+        if is_last && self.watch.is_some() {
+            self.note();
+        }
         if is_last {
             self.ledger.write_off(&task, self.reference, self.mid());
         }
