@@ -86,7 +86,9 @@ test-torch: $(VENV)/.torch-extension ## The learners, in Rust and from Python (c
 	$(TORCH_ENVIRONMENT) $(CARGO) clippy -p agents -p lobgym-torch --features agents/torch --all-targets --locked -- -D warnings
 	$(TORCH_ENVIRONMENT) $(CARGO) test -p agents --features torch --locked
 	$(VENV_PYTHON) -m mypy.stubtest lobgym._torch
-	$(VENV_PYTHON) -m pytest -q tests/python/test_train.py tests/python/test_docs.py tests/python/test_examples.py $(ARGS)
+	$(VENV_PYTHON) -m pip install --quiet --group agents-test
+	$(VENV_PYTHON) -m pytest -q tests/python/test_train.py tests/python/test_torch_policy.py tests/python/test_tune.py \
+		tests/python/test_docs.py tests/python/test_examples.py $(ARGS)
 
 lint: $(VENV)/.ready ## Format, clippy and ruff, warnings are errors
 	$(CARGO) fmt --all --check

@@ -10,8 +10,11 @@ import pytest
 import tuning_trainer
 
 import lobgym
+from lobgym import _core
 from lobgym.tuning import Dimension, default_space, parse_space
 from lobgym.tuning.trial import Interrupted, evaluate
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +62,14 @@ def test_every_algorithm_has_a_legal_default_space(algorithm: str) -> None:
     assert Dimension("train.network.hidden", choices=("[32, 32]", "[64, 64]", "[128, 128]")) in dimensions
     with pytest.raises(ValueError, match=r"train\.algorithm is 'magic'; legal: one of ppo"):
         default_space("magic")
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "config" / "tune").glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_searches_that_come_with_the_project_are_of_its_trainings(file: Path) -> None:
+    search = _core._settings(file)
+    assert set(search) == {"config", "set", "space"}
+    assert (file.parent / search["config"]).resolve() == ROOT / "config" / "train" / file.name
+    assert not {dimension.key for dimension in parse_space(search["space"])} & set(search["set"])
 
 
 class Still:
