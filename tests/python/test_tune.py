@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import tuning_trainer
+from conftest import LEARNERS
 
 import lobgym
 from lobgym.tuning import default_space, tune
@@ -249,9 +250,8 @@ def test_the_command_tells_usage_from_failure(tmp_path: Path) -> None:
         assert result.returncode == code and expected in result.stderr
 
 
+@pytest.mark.skipif(not LEARNERS, reason="needs PyTorch and lobgym._torch: make test-torch")
 def test_real_trainings_are_tuned_and_go_on_from_their_checkpoints(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
-    pytest.importorskip("lobgym._torch")
     config = {
         "env": {"name": "model_market_making", "max_episode_steps": 20},
         "train": {"algorithm": "ppo", "environments": 4, "rollout_steps": 32, "steps": 2560, "minibatches": 2},
