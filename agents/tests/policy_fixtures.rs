@@ -72,6 +72,30 @@ fn cases() -> Vec<(&'static str, NetworkSpec, Head, bool)> {
     list.into_iter().map(case).collect()
 }
 
+/// Actions that the head gives.
+fn action(head: &Head) -> ActionRecord {
+    let component = |name: String, low, high| ComponentRecord { name, unit: "ticks".into(), low, high };
+    let choices = |count: usize| (0..count).map(|choice| format!("choice {choice}")).collect::<Vec<_>>();
+    match head {
+        Head::Gaussian { bounds } | Head::TanhGaussian { bounds } => {
+            let sides = bounds.low.iter().zip(&bounds.high).enumerate();
+            let components = sides.map(|(i, (low, high))| component(format!("number {i}"), *low, *high));
+            ActionRecord::Box { components: components.collect() }
+        }
+        Head::LogisticNormal { parts } | Head::Dirichlet { parts } => {
+            let part = |i| component(format!("part {i}"), Some(0.0), Some(1.0));
+            ActionRecord::Box { components: (0..*parts).map(part).collect() }
+        }
+        Head::Categorical { choices: count } | Head::Greedy { choices: count, .. } => {
+            ActionRecord::Discrete { choices: choices(*count) }
+        }
+        Head::MultiCategorical { choices: counts } => {
+            let list = |(i, count): (usize, &usize)| (format!("list {i}"), choices(*count));
+            ActionRecord::MultiDiscrete { lists: counts.iter().enumerate().map(list).collect() }
+        }
+    }
+}
+
 fn policy(index: usize, network: &NetworkSpec, head: &Head, normalised: bool) -> PolicyFile {
     let scatter = |i: usize| ((i * 37 + 11 * index) % 101) as f32 / 50.0 - 1.0;
     let parameters: Vec<f32> = (0..network.parameter_count()).map(scatter).collect();
@@ -94,7 +118,7 @@ fn policy(index: usize, network: &NetworkSpec, head: &Head, normalised: bool) ->
         network: network.clone(),
         head: head.clone(),
         observation: (0..OBSERVATION).map(|i| component(format!("number {i}, \u{3bc}"))).collect(),
-        action: ActionRecord::Box { components: Vec::new() },
+        action: action(head),
         normalisation_limit: normalised.then_some(1.2),
         env: Map::new(),
         training: Map::from_iter([("learning_rate".to_owned(), json!(3e-4))]),

@@ -156,22 +156,24 @@ def test_the_file_that_the_test_in_rust_reads_is_what_is_saved(tmp_path: Path) -
     torch.testing.assert_close(saved.state_dict(), committed.state_dict(), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.skipif(not hasattr(lobgym, "Policy"), reason="the package has no torch-free policies")
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_saved_policy_acts_the_same_without_torch(name: str, tmp_path: Path) -> None:
+    policy = load_fixture(name)
+    policy.save(tmp_path / "policy.safetensors")
+    plain = lobgym.Policy.load(tmp_path)
+    state, own = None, None
+    for row in EXPECTED[name]:
+        rows = np.float32([row["observation"]] * 3)
+        action, state = plain.predict(rows, state, deterministic=True)
+        expected, own = policy.predict(rows, own)
+        assert action.shape == expected.shape and action.dtype == expected.dtype
+        np.testing.assert_allclose(action, expected, rtol=0, atol=1e-5)
+        if own is not None:
+            np.testing.assert_allclose(state, own, rtol=0, atol=1e-5)
+
+
 def test_a_fine_tuned_policy_acts_without_torch(tmp_path: Path) -> None:
-    env = lobgym.Env("model_market_making")
     policy = load_fixture("gaussian")
-    action = [
-        {
-            "name": n,
-            "unit": u,
-            "low": low if math.isfinite(low) else None,
-            "high": high if math.isfinite(high) else None,
-        }
-        for n, u, low, high in env.action_components[:3]
-    ]
-    policy.header["action"] = {"kind": "box", "components": action}
-    for component, low, high in zip(action, [-2.0, None, 0.0], [6.0, None, None], strict=True):
-        component["low"], component["high"] = low, high
     observations = torch.tensor([row["observation"] for row in EXPECTED["gaussian"]])
     optimiser = torch.optim.Adam(policy.parameters(), lr=1e-2)
     target = torch.tensor([1.0, -0.5, 0.2])
@@ -186,7 +188,8 @@ def test_a_fine_tuned_policy_acts_without_torch(tmp_path: Path) -> None:
     assert losses[-1] < losses[0] - 0.5
     policy.save(tmp_path / "tuned.safetensors")
     plain = lobgym.Policy.load(tmp_path / "tuned.safetensors")
-    np.testing.assert_allclose(plain.predict(observations.numpy())[0], policy.predict(observations)[0], atol=1e-5)
+    own = plain.predict(observations.numpy(), deterministic=True)[0]
+    np.testing.assert_allclose(own, policy.predict(observations)[0], atol=1e-5)
 
 
 def test_what_is_no_policy_is_refused_with_the_reason(tmp_path: Path) -> None:
