@@ -12,7 +12,8 @@ VENV_PYTHON := $(CURDIR)/$(VENV)/bin/python
 export PYO3_PYTHON = $(VENV_PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo results test bench bench-latency bench-peers lint soak docs python test-python test-sb3 clean
+.PHONY: help setup demo results test bench bench-latency bench-peers lint soak docs python test-python test-sb3 torch \
+	test-torch clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +30,7 @@ $(VENV)/.ready: pyproject.toml
 
 # Everything that the extension is made of.
 EXTENSION_SOURCES := Cargo.toml Cargo.lock pyproject.toml \
-	$(shell find lob gym agents python config -name target -prune -o -type f \
+	$(shell find lob gym agents python config \( -name target -o -path python/torch \) -prune -o -type f \
 		! -name '*.py' ! -name '*.pyi' ! -name '*.so' ! -name '*.pyc' -print)
 
 $(VENV)/.extension: $(VENV)/.ready $(EXTENSION_SOURCES)
@@ -37,6 +38,22 @@ $(VENV)/.extension: $(VENV)/.ready $(EXTENSION_SOURCES)
 	touch $@
 
 python: $(VENV)/.extension ## Build the Python package into .venv, quickly; `pip install .` builds the fast one
+
+# The learners need libtorch of this version, which a Python environment has: .venv, the active one or $(PYTHON)'s, else it is installed.
+TORCH := 2.11.0
+TORCH_ENVIRONMENT = PATH="$(CURDIR)/$(VENV)/bin:$$PATH" LIBTORCH_USE_PYTORCH=1
+TORCH_SOURCES := $(shell find python/torch -type f ! -name '*.pyc')
+
+$(VENV)/.torch: $(VENV)/.ready python/torch/find_torch.py
+	$(VENV_PYTHON) python/torch/find_torch.py $(TORCH) $(PYTHON) python3 python
+	touch $@
+
+$(VENV)/.torch-extension: $(VENV)/.torch $(VENV)/.extension $(TORCH_SOURCES)
+	$(TORCH_ENVIRONMENT) $(VENV)/bin/maturin develop --locked --quiet --manifest-path python/torch/Cargo.toml
+	touch $@
+
+torch: $(VENV)/.torch-extension ## The learners: PyTorch (several GB, unless there is one), the command with `lobgym train`, and lobgym.train
+	$(TORCH_ENVIRONMENT) $(CARGO) build --release --locked -p agents --features torch
 
 demo: ## The main job: compare execution strategies in three markets (out/comparison.html), then make a market (out/episode.png)
 	$(CARGO) build --release --locked
@@ -65,14 +82,22 @@ test-sb3: $(VENV)/.extension ## The tests that need Stable-Baselines3 and PyTorc
 	$(VENV_PYTHON) -m pip install --quiet "stable-baselines3>=2.7" "torch>=2.3"
 	$(VENV_PYTHON) -m pytest -q tests/python/test_sb3.py tests/python/test_examples.py $(ARGS)
 
+test-torch: $(VENV)/.torch-extension ## The learners, in Rust and from Python (compiles libtorch's bindings: minutes)
+	$(TORCH_ENVIRONMENT) $(CARGO) clippy -p agents -p lobgym-torch --features agents/torch --all-targets --locked -- -D warnings
+	$(TORCH_ENVIRONMENT) $(CARGO) test -p agents --features torch --locked
+	$(VENV_PYTHON) -m mypy.stubtest lobgym._torch
+	$(VENV_PYTHON) -m pip install --quiet --group agents-test
+	$(VENV_PYTHON) -m pytest -q tests/python/test_train.py tests/python/test_torch_policy.py tests/python/test_tune.py \
+		tests/python/test_docs.py tests/python/test_examples.py $(ARGS)
+
 lint: $(VENV)/.ready ## Format, clippy and ruff, warnings are errors
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --workspace --exclude lobgym-torch --all-targets --locked -- -D warnings
 	$(VENV)/bin/ruff check python tests/python examples/python
 	$(VENV)/bin/ruff format --check python tests/python examples/python
 
 docs: $(VENV)/.ready ## Build the API documentation, warnings are errors
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --exclude lobgym-torch --no-deps --locked
 
 bench: ## The criterion suites (target/criterion keeps the results)
 	$(CARGO) bench --locked -p lobgym-benches $(ARGS)

@@ -28,6 +28,7 @@ mod stationary;
 mod stop;
 #[cfg(feature = "torch")]
 mod train;
+mod tune;
 
 pub use failure::Failure;
 pub use stop::Stop;
@@ -65,6 +66,8 @@ enum Command {
     /// Train an agent: a run's directory with metrics, checkpoints and the policy
     #[cfg(feature = "torch")]
     Train(train::Arguments),
+    /// Search hyperparameters of a training (runs the Python package: docs/tuning.md)
+    Tune(tune::Arguments),
     #[command(flatten)]
     Missing(missing::Command),
 }
@@ -91,6 +94,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Policy(command) => policy::run(&command),
         #[cfg(feature = "torch")]
         Command::Train(arguments) => train::run(&arguments),
+        Command::Tune(arguments) => tune::run(&arguments),
         Command::Missing(command) => Err(missing::run(&command)),
     };
     match result {

@@ -65,7 +65,7 @@ fn wrong_usage_exits_2_and_says_what_is_legal() {
 
 #[test]
 fn subcommands_of_the_package_say_what_to_install() {
-    for name in ["train", "tune", "serve", "dashboard", "collect"] {
+    for name in ["train", "serve", "dashboard", "collect"] {
         if name == "train" && cfg!(feature = "torch") {
             continue;
         }
@@ -78,6 +78,50 @@ fn subcommands_of_the_package_say_what_to_install() {
             assert!(message.contains(&format!("{program}/lobgym {name}")), "{message}");
         }
     }
+}
+
+/// A directory with a `python3` that is this shell script.
+#[cfg(unix)]
+fn python(directory: &Path, script: &str) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::create_dir_all(directory.join("bin")).unwrap();
+    for name in ["python", "python3"] {
+        let file = directory.join("bin").join(name);
+        std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    directory.join("bin")
+}
+
+#[cfg(unix)]
+#[test]
+fn tune_hands_over_to_the_first_python_that_has_the_package() {
+    let directory = tempfile::tempdir().unwrap();
+    let has = r#"[ "$1" = -c ] && exit 0; echo "HERE $@"; exit 130"#;
+    let lacks = r#"echo "Traceback" >&2; echo "ModuleNotFoundError: No module named 'lobgym'" >&2; exit 1"#;
+    let tune = |path: &Path, active: Option<&Path>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lobgym"));
+        command.args(["tune", "--help", "a b", "--trials=3"]).env("PATH", path).env_remove("VIRTUAL_ENV");
+        active.map(|active| command.env("VIRTUAL_ENV", active));
+        command.output().unwrap()
+    };
+    let good = python(&directory.path().join("good"), &has.replace("HERE", "path"));
+    let bad = python(&directory.path().join("bad"), lacks);
+    let active = directory.path().join("active");
+    python(&active, &has.replace("HERE", "active"));
+    for (path, active, expected) in
+        [(&good, None, "path"), (&good, Some(&*active), "active"), (&good, bad.parent(), "path")]
+    {
+        let output = tune(path, active);
+        assert_eq!(code(&output), 130);
+        assert_eq!(stdout(&output), format!("{expected} -m lobgym.tuning --help a b --trials=3\n"));
+    }
+    let output = tune(&bad, Some(&directory.path().join("none")));
+    assert_eq!(code(&output), 2);
+    let message = stderr(&output);
+    assert!(message.contains("none/bin/python: No such file"), "{message}");
+    assert!(message.contains("python3: ModuleNotFoundError: No module named 'lobgym'"), "{message}");
+    assert!(message.contains("pip install '.[agents,tune]'"), "{message}");
 }
 
 #[cfg(not(feature = "peers"))]

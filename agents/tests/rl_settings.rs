@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use agents::rl::{AlgorithmSettings, HeadChoice, RunConfig};
+use agents::rl::{AlgorithmSettings, HeadChoice, RunConfig, shipped, shipped_names};
 use gym::Settings;
 
 fn read(text: &str) -> Result<RunConfig, String> {
@@ -18,10 +18,20 @@ fn every_shipped_training_is_legal() {
         let path = entry.unwrap().path();
         let run = RunConfig::from_settings(&Settings::read(&path).unwrap()).unwrap();
         assert_eq!(run.common.seed, 0, "{}", path.display());
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let shipped = RunConfig::from_settings(&shipped(name).unwrap()).unwrap();
+        assert_eq!((shipped.common, shipped.algorithm), (run.common, run.algorithm.clone()), "{name}");
         names.push(run.algorithm.name());
     }
     names.sort_unstable();
-    assert_eq!(names, ["actor_critic", "actor_critic", "dqn", "ppo", "ppo"]);
+    assert_eq!(names.len(), shipped_names().count(), "each is in the list of what comes with the library");
+    assert_eq!(names, ["actor_critic", "actor_critic", "dqn", "ppo", "ppo", "ppo"]);
+}
+
+#[test]
+fn a_name_that_is_not_shipped_is_refused_with_one_that_is() {
+    let error = shipped("market_making_poo").unwrap_err().to_string();
+    assert!(error.contains("did you mean market_making_ppo?"), "{error}");
 }
 
 #[test]

@@ -378,7 +378,7 @@ pub fn keys_of<T: Serialize>(defaults: &T) -> Vec<String> {
 }
 
 /// `one of a, b, c`, with what was probably meant.
-fn one_of<T: AsRef<str>>(legal: &[T], found: &str) -> String {
+pub fn one_of<T: AsRef<str>>(legal: &[T], found: &str) -> String {
     let list = legal.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
     let near = legal.iter().map(|name| (strsim::jaro_winkler(name.as_ref(), found), name.as_ref()));
     match near.max_by(|a, b| a.0.total_cmp(&b.0)) {

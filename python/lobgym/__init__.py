@@ -43,7 +43,11 @@ from lobgym.book import (
 )
 from lobgym.envs import Env
 from lobgym.errors import BusyError, ClosedError, InternalError, InvalidAction, SessionError
+from lobgym.policy import Policy
+from lobgym.runs import Run, load_run
 from lobgym.table import Table
+from lobgym.training import train
+from lobgym.tuning import Tuning, tune
 from lobgym.vector import VectorEnv
 
 __all__ = [
@@ -70,7 +74,9 @@ __all__ = [
     "MessageKind",
     "OrderBook",
     "OrderFlag",
+    "Policy",
     "Reason",
+    "Run",
     "SelfTradePrevention",
     "SessionError",
     "Side",
@@ -79,13 +85,17 @@ __all__ = [
     "State",
     "Table",
     "TimeInForce",
+    "Tuning",
     "VectorEnv",
     "__version__",
     "compare",
     "evaluate",
     "format_events",
+    "load_run",
     "messages",
     "simulate",
+    "train",
+    "tune",
 ]
 
 for _id, _name in {

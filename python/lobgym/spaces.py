@@ -19,13 +19,13 @@ def _box(shape: tuple[int, ...], components: list[tuple[str, str, float, float]]
     return spaces.Box(low, high, dtype=np.float32)
 
 
-def observation_space(native: _core.Env | _core.VecEnv) -> spaces.Space[NDArray[np.float32]]:
+def observation_space(native: _core.Env | _core.VecEnv | _core.Policy) -> spaces.Space[NDArray[np.float32]]:
     """The observation space of one environment: a box of 32-bit floats."""
     # Gymnasium's types do not say which number a box holds.
     return cast("spaces.Space[NDArray[np.float32]]", _box(native.observation_shape, native.observation_components))
 
 
-def action_space(native: _core.Env | _core.VecEnv) -> spaces.Space[Any]:
+def action_space(native: _core.Env | _core.VecEnv | _core.Policy) -> spaces.Space[Any]:
     """The action space of one environment: ``Box``, ``Discrete`` or ``MultiDiscrete``."""
     kind, shape, components, choices = native.action_description
     if kind == "box":

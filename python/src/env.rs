@@ -122,6 +122,13 @@ impl Env {
     }
 }
 
+impl Env {
+    /// Its name, the components of its observation, and its action space.
+    pub(crate) fn spaces(&self) -> (&'static str, &[space::Row], &gym::Space) {
+        (self.config.name(), &self.observation_components, &self.action_space)
+    }
+}
+
 fn open<T>(slot: &mut Option<T>) -> PyResult<&mut T> {
     slot.as_mut().ok_or_else(|| ClosedError::new_err("this environment has been closed; make another one"))
 }

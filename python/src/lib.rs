@@ -1,4 +1,5 @@
-//! The Python extension `lobgym._core`: adapts the market, the environments and the comparisons to Python and adds nothing.
+//! The Python extension `lobgym._core`: adapts the market, the environments, the comparisons and trained policies to Python and adds
+//! nothing.
 
 // In alphabetical order.
 mod arguments;
@@ -7,17 +8,30 @@ mod book;
 mod compare;
 mod config;
 mod env;
-mod errors;
 mod evaluate;
-mod interrupt;
 mod market;
+mod policy;
 mod record;
 mod render;
+mod run;
 mod simulate;
 mod simulator;
 mod space;
 mod state;
 mod vector;
+
+use bridge::{errors, interrupt};
+use pyo3::prelude::*;
+
+/// Panics, for the tests, as a defect would: on this thread or where [`interrupt`] works.
+#[pyfunction]
+fn _panic(py: Python<'_>, elsewhere: bool) -> PyResult<()> {
+    if elsewhere {
+        interrupt::run(py, |_| panic!("on purpose"))
+    } else {
+        errors::guarded(|| panic!("on purpose"))
+    }
+}
 
 /// Everything native.
 #[pyo3::pymodule]
@@ -26,15 +40,19 @@ mod _core {
 
     // In alphabetical order of their names in Python.
     #[pymodule_export]
+    use crate::_panic;
+    #[pymodule_export]
     use crate::book::PyOrderBook;
     #[pymodule_export]
     use crate::compare::{PyComparison, compare};
     #[pymodule_export]
     use crate::env::Env;
     #[pymodule_export]
-    use crate::errors::_panic;
-    #[pymodule_export]
     use crate::evaluate::{PyEvaluation, evaluate};
+    #[pymodule_export]
+    use crate::policy::PyPolicy;
+    #[pymodule_export]
+    use crate::run::{_settings, _training_html};
     #[pymodule_export]
     use crate::simulate::{PySimulation, simulate};
     #[pymodule_export]

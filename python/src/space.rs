@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyTuple};
 use crate::errors::{self, InvalidAction};
 
 /// Name, unit, low, high.
-type Row = (String, String, f32, f32);
+pub(crate) type Row = (String, String, f32, f32);
 
 /// Components of a box, index by index.
 pub(crate) fn components(space: &BoxSpace) -> Vec<Row> {
@@ -18,7 +18,7 @@ pub(crate) fn components(space: &BoxSpace) -> Vec<Row> {
 }
 
 /// What Python builds Gymnasium's space of: kind, shape, components of a box, choices of a discrete one.
-type Description = (&'static str, Vec<usize>, Vec<Row>, Vec<(String, Vec<String>)>);
+pub(crate) type Description = (&'static str, Vec<usize>, Vec<Row>, Vec<(String, Vec<String>)>);
 
 /// An action space.
 pub(crate) fn describe(space: &Space) -> Description {

@@ -88,6 +88,13 @@ impl VecEnv {
     }
 }
 
+impl VecEnv {
+    /// The name, the components of an observation, and the action space of one environment.
+    pub(crate) fn spaces(&self) -> (&'static str, &[space::Row], &gym::Space) {
+        (self.config.name(), &self.observation_components, &self.action_space)
+    }
+}
+
 /// What a batch is made with, besides its environment.
 #[derive(Clone, Copy)]
 struct Options {

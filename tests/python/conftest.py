@@ -1,13 +1,19 @@
-"""The environments that tests run over: each with every kind of action, and small enough for many episodes."""
+"""The environments that tests run over, each with every kind of action and small enough for many episodes; and what is installed."""
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 import lobgym
+
+_TORCH = importlib.util.find_spec("torch")
+
+#: Whether `lobgym.train` can be used. A module without an origin is the directory python/torch.
+LEARNERS = bool(_TORCH and _TORCH.origin and importlib.util.find_spec("lobgym._torch"))
 
 IDS = {
     "execution": "lobgym/Execution-v0",

@@ -1,4 +1,4 @@
-"""The blocks of the README and of docs/python.md run, each page's in order, in one namespace."""
+"""The blocks of the README and of the pages about Python run, each page's in order, in one namespace."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import LEARNERS
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(("page", "least"), [("README.md", 1), ("docs/python.md", 6)])
+PAGES = [
+    ("README.md", 1),
+    ("docs/python.md", 6),
+    pytest.param(
+        "docs/python_training.md", 5, marks=pytest.mark.skipif(not LEARNERS, reason="needs PyTorch and lobgym._torch")
+    ),
+]
+
+
+@pytest.mark.parametrize(("page", "least"), PAGES)
 def test_the_page_runs(page: str, least: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = (ROOT / page).read_text(encoding="utf-8")

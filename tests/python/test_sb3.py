@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import gymnasium
 import numpy as np
 import pytest
 from conftest import Case
+from policy_files import write_policy
 
 pytest.importorskip("stable_baselines3")
 
 from stable_baselines3.common.env_checker import check_env
+from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
 import lobgym.sb3
@@ -56,6 +59,24 @@ def test_infos_between_the_ends_are_empty(model: Case) -> None:
     assert batch.step(actions)[3] == [{}, {}] == batch.step(actions)[3]
     infos = batch.step(actions)[3]
     assert all(info["TimeLimit.truncated"] and info["episode"]["l"] == 3 and "profit" in info for info in infos)
+
+
+def test_sb3_evaluates_a_policy_of_ours(model: Case, tmp_path: Path) -> None:
+    policy = lobgym.Policy.load(write_policy(tmp_path / "policy.safetensors", model.env(), window=2).path)
+    batch = VecMonitor(lobgym.sb3.VecEnv(model.name, 3, **model.settings))
+    batch.seed(2)
+    returns, lengths = evaluate_policy(policy, batch, n_eval_episodes=3, return_episode_rewards=True)
+    env, expected = model.env(), []
+    for seed in (2, 3, 4):
+        observation, _ = env.reset(seed=seed)
+        state, total, done = None, 0.0, False
+        while not done:
+            action, state = policy.predict(observation, state)
+            observation, reward, terminated, truncated, _ = env.step(action)
+            total, done = total + reward, terminated or truncated
+        expected.append(total)
+    assert len(lengths) == 3
+    np.testing.assert_allclose(sorted(returns), sorted(expected), rtol=1e-4)
 
 
 def test_what_is_not_legal_is_named(model: Case) -> None:

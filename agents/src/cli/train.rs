@@ -10,7 +10,8 @@ use indicatif::{HumanDuration, ProgressBar};
 
 use super::output;
 use super::{Failure, Stop};
-use crate::report::{RunLog, training_html};
+use crate::report::{RunLog, run_html};
+use crate::rl::directory::free_directory;
 use crate::rl::{Observer, Outcome, Report, RunConfig, RunOptions, TrainError, train};
 
 #[derive(Debug, Args)]
@@ -62,7 +63,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let threads = arguments
         .threads
         .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let directory = arguments.out.clone().unwrap_or_else(|| free_directory(&arguments.config));
+    let directory = arguments.out.clone().unwrap_or_else(|| {
+        let name = arguments.config.file_stem().map_or_else(|| "run".into(), |name| name.to_string_lossy());
+        free_directory(&name)
+    });
     let stop = Stop::on_ctrl_c()?;
     let mut outcomes = Vec::new();
     for index in 0..arguments.seeds {
@@ -97,14 +101,7 @@ fn report(directory: &Path, outcomes: &[(u64, Outcome)], run: &RunConfig) -> Res
         RunLog::read(&place, name).map_err(|source| Failure::Output { path: place, source })
     };
     let logs: Vec<RunLog> = outcomes.iter().map(log).collect::<Result<_, _>>()?;
-    let sections =
-        run.to_map().into_iter().filter_map(|(section, value)| Some((section, value.as_object()?.clone())));
-    let settings: Vec<(String, String)> = sections
-        .flat_map(|(section, map)| {
-            map.into_iter().map(move |(key, value)| (format!("{section}.{key}"), value.to_string()))
-        })
-        .collect();
-    Ok(training_html(&logs, &format!("Training of {}", run.env.name()), &settings))
+    Ok(run_html(run, &logs))
 }
 
 fn one(run: &RunConfig, options: &RunOptions, stop: &Stop) -> Result<Outcome, Failure> {
@@ -113,13 +110,6 @@ fn one(run: &RunConfig, options: &RunOptions, stop: &Stop) -> Result<Outcome, Fa
     watcher.bar.finish_and_clear();
     let outcome = outcome?;
     if outcome.complete { Ok(outcome) } else { Err(Failure::Suspended(options.directory.clone())) }
-}
-
-/// `runs/NAME-N` with the first number that is free.
-fn free_directory(config: &Path) -> PathBuf {
-    let name = config.file_stem().map_or_else(|| "run".into(), |name| name.to_string_lossy());
-    let path = |number: u64| PathBuf::from(format!("runs/{name}-{number}"));
-    (1..).map(path).find(|path| !path.exists()).unwrap_or_else(|| path(0))
 }
 
 /// A progress bar on a terminal, a line now and then elsewhere.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use gym::Env;
+use gym::{Env, Space};
 use lob::ParameterError;
 use lobgym_benches::atomic::write_atomically;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -93,9 +93,21 @@ impl PolicyFile {
     /// # Errors
     /// [`PolicyError::Misfit`] with the first difference.
     pub fn fits(&self, env: &impl Env, name: &str) -> Result<(), PolicyError> {
-        let observation = ComponentRecord::of(env.observation_space());
-        let problem = first_difference("observation", &self.header.observation, &observation)
-            .or_else(|| self.header.action.mismatch(&ActionRecord::of(env.action_space())));
+        self.fits_spaces(&ComponentRecord::of(env.observation_space()), env.action_space(), name)
+    }
+
+    /// The same, of what is known of an environment.
+    ///
+    /// # Errors
+    /// [`PolicyError::Misfit`] with the first difference.
+    pub fn fits_spaces(
+        &self,
+        observation: &[ComponentRecord],
+        action: &Space,
+        name: &str,
+    ) -> Result<(), PolicyError> {
+        let problem = first_difference("observation", &self.header.observation, observation)
+            .or_else(|| self.header.action.mismatch(&ActionRecord::of(action)));
         match problem {
             None => Ok(()),
             Some(problem) => Err(PolicyError::Misfit { environment: name.to_owned(), problem }),
@@ -239,6 +251,9 @@ fn parse_header(text: &str) -> Result<PolicyHeader, String> {
     }
     if header.network.observation != observation {
         return Err(format!("the network sees {} numbers; legal: {observation}", header.network.observation));
+    }
+    if !header.action.suits(&header.head) {
+        return Err("its head does not give the actions that it records".to_owned());
     }
     Ok(header)
 }

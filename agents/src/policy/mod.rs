@@ -1,6 +1,7 @@
 //! Trained policies, without libtorch: what one is, how it acts, and how it is kept in a file.
 //!
-//! - [`Policy`] chooses actions: normalise, network, head. After the first call nothing is allocated.
+//! - [`Policy`] chooses actions: normalise, network, head. After the first call nothing is allocated. [`PolicyBatch`] does it for many
+//!   callers at once.
 //! - [`PolicyFile`] is a policy with its origin, as safetensors; [`PolicyFile::fits`] says whether an environment suits it.
 //! - [`PolicyReference`] names one in evaluations and comparisons, [`PolicyActor`] plays it.
 //! - [`Inspection`] is what a file says of itself.
@@ -10,6 +11,7 @@
 
 mod activation;
 mod actor;
+mod batch;
 mod dense;
 mod file;
 mod head;
@@ -21,6 +23,7 @@ mod temporal;
 
 pub use activation::Activation;
 pub use actor::{PolicyActor, PolicyReference};
+pub use batch::PolicyBatch;
 #[cfg(feature = "torch")]
 pub(crate) use file::pack;
 pub use file::{FORMAT, POLICY_FILE, PolicyError, PolicyFile, PolicyHeader};

@@ -3,6 +3,8 @@
 use gym::{BoxSpace, Space};
 use serde::{Deserialize, Serialize};
 
+use super::Head;
+
 /// One number of an observation or a continuous action.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,14 +22,19 @@ pub struct ComponentRecord {
 impl ComponentRecord {
     /// The components of a box.
     pub fn of(space: &BoxSpace) -> Vec<Self> {
+        space.components().iter().map(Self::from).collect()
+    }
+}
+
+impl From<&gym::Component> for ComponentRecord {
+    fn from(component: &gym::Component) -> Self {
         let finite = |x: f32| x.is_finite().then_some(x);
-        let record = |component: &gym::Component| Self {
+        Self {
             name: component.name.clone(),
             unit: component.unit.clone(),
             low: finite(component.low),
             high: finite(component.high),
-        };
-        space.components().iter().map(record).collect()
+        }
     }
 }
 
@@ -59,6 +66,21 @@ impl ActionRecord {
             Space::Box(space) => Self::Box { components: ComponentRecord::of(space) },
             Space::Discrete(choices) => Self::Discrete { choices: choices.clone() },
             Space::MultiDiscrete(lists) => Self::MultiDiscrete { lists: lists.clone() },
+        }
+    }
+
+    /// Whether a head gives such actions.
+    pub(super) fn suits(&self, head: &Head) -> bool {
+        match (self, head) {
+            (Self::Box { components }, head) => !head.is_discrete() && head.action_len() == components.len(),
+            (
+                Self::Discrete { choices },
+                Head::Categorical { choices: count } | Head::Greedy { choices: count, .. },
+            ) => *count == choices.len(),
+            (Self::MultiDiscrete { lists }, Head::MultiCategorical { choices }) => {
+                choices.iter().copied().eq(lists.iter().map(|(_, choices)| choices.len()))
+            }
+            _ => false,
         }
     }
 

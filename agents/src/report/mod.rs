@@ -27,4 +27,4 @@ pub use modelled::{ModelPage, model_html};
 pub use page::comparison_html;
 pub(crate) use terminal::plain_table;
 pub use terminal::{TERMINAL_COLUMNS, terminal_table};
-pub use training::{RunLog, training_html};
+pub use training::{RunLog, run_html, training_html};

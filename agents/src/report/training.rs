@@ -8,6 +8,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::figure::{self, Curve};
 use super::page::STYLE;
 use super::palette::Palette;
+use crate::rl::RunConfig;
 
 /// The metrics of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,6 +91,17 @@ pub fn training_html(runs: &[RunLog], title: &str, settings: &[(String, String)]
         }
     };
     page.into_string()
+}
+
+/// The same of runs of one training, under its name and with all of its settings.
+pub fn run_html(run: &RunConfig, logs: &[RunLog]) -> String {
+    let mut settings = Vec::new();
+    for (section, map) in run.to_map() {
+        for (key, value) in map.as_object().into_iter().flatten() {
+            settings.push((format!("{section}.{key}"), value.to_string()));
+        }
+    }
+    training_html(logs, &format!("Training of {}", run.env.name()), &settings)
 }
 
 /// The figures, with a legend if there are several runs.

@@ -81,6 +81,12 @@ impl RunDirectory {
     }
 }
 
+/// `runs/NAME-N` with the first number that is free: where a training goes that was not told where to go.
+pub fn free_directory(name: &str) -> PathBuf {
+    let path = |number: u64| PathBuf::from(format!("runs/{name}-{number}"));
+    (1..).map(path).find(|path| !path.exists()).unwrap_or_else(|| path(0))
+}
+
 /// Where this version comes from, for `run.json` and policies.
 pub fn code_version() -> String {
     match option_env!("LOBGYM_COMMIT") {

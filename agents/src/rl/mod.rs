@@ -45,6 +45,7 @@ pub mod rollout;
 pub mod run;
 pub mod seeds;
 mod settings;
+mod shipped;
 pub mod sum_tree;
 
 #[cfg(feature = "torch")]
@@ -57,3 +58,4 @@ pub use settings::{
     ActorCriticSettings, AlgorithmSettings, Common, DqnSettings, HeadChoice, NetworkSettings, PpoSettings,
     ReinforceSettings, RunConfig, Schedule,
 };
+pub use shipped::{shipped, shipped_names};

@@ -132,7 +132,7 @@ mod tests {
         let half = (ask.0 - bid.0) as f64 / 2.0;
         let scale = OffsetsAndSizes { min_offset: 0.0, max_offset: 10.0, max_lots: 20 };
         let action = scale.action(&Quotes { offset: [half; 2], lots: [bid.1, ask.1] });
-        let reference = Reference { mid, best: [None, None] };
+        let reference = Reference { mid, best: [None, None], mirrored: false };
         let codec = QuoteAction::OffsetsAndSizes(scale);
         let wanted = targets(&codec, Action::Continuous(&action), &reference, [99, 99]);
         let mut messages = Vec::new();

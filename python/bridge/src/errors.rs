@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use agents::policy::PolicyError;
 use gym::{ConfigError, EnvError};
-use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 pyo3::import_exception!(gymnasium.error, ResetNeeded);
@@ -16,31 +16,16 @@ pyo3::import_exception!(lobgym.errors, InvalidAction);
 pyo3::import_exception!(lobgym.errors, SessionError);
 
 /// Settings that cannot be used: `ValueError`, or `OSError` for a file that cannot be read.
-pub(crate) fn config(error: &ConfigError) -> PyErr {
+pub fn config(error: &ConfigError) -> PyErr {
     let text = error.to_string();
     match error {
-        ConfigError::Io { problem, .. } if problem.kind() == std::io::ErrorKind::NotFound => {
-            PyFileNotFoundError::new_err(text)
-        }
-        ConfigError::Io { .. } => PyOSError::new_err(text),
+        ConfigError::Io { problem, .. } => system(problem, text),
         _ => PyValueError::new_err(text),
     }
 }
 
-/// A policy that cannot be used: `OSError` for a file that cannot be read, else `ValueError`.
-pub(crate) fn policy(error: &PolicyError) -> PyErr {
-    let text = error.to_string();
-    match error {
-        PolicyError::Io { problem, .. } if problem.kind() == std::io::ErrorKind::NotFound => {
-            PyFileNotFoundError::new_err(text)
-        }
-        PolicyError::Io { .. } => PyOSError::new_err(text),
-        PolicyError::Content { .. } | PolicyError::Misfit { .. } => PyValueError::new_err(text),
-    }
-}
-
 /// What an environment refused.
-pub(crate) fn env(error: &EnvError) -> PyErr {
+pub fn env(error: &EnvError) -> PyErr {
     let text = error.to_string();
     match error {
         EnvError::Action { .. } => InvalidAction::new_err(text),
@@ -51,7 +36,7 @@ pub(crate) fn env(error: &EnvError) -> PyErr {
 }
 
 /// A panic is a defect of ours; it ends the call and not the interpreter.
-pub(crate) fn panicked(panic: &(dyn Any + Send)) -> PyErr {
+pub fn panicked(panic: &(dyn Any + Send)) -> PyErr {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
     InternalError::new_err(format!("internal error in lobgym, please report it: {text}"))
@@ -60,16 +45,19 @@ pub(crate) fn panicked(panic: &(dyn Any + Send)) -> PyErr {
 /// Calls `work`; its panic becomes `lobgym.InternalError`.
 ///
 /// Whoever changes something in `work` must not use it again after an error: it may have been left half-way.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> PyResult<T> {
+pub fn guarded<T>(work: impl FnOnce() -> T) -> PyResult<T> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panicked(&*panic))
 }
 
-/// Panics, for the tests, as a defect would: on this thread or where [`interrupt`](crate::interrupt) works.
-#[pyfunction]
-pub(crate) fn _panic(py: Python<'_>, elsewhere: bool) -> PyResult<()> {
-    if elsewhere {
-        crate::interrupt::run(py, |_| panic!("on purpose"))
-    } else {
-        guarded(|| panic!("on purpose"))
+/// A policy's file that cannot be used, or a policy that does not fit.
+pub fn policy(error: &PolicyError) -> PyErr {
+    match error {
+        PolicyError::Io { problem, .. } => system(problem, error.to_string()),
+        PolicyError::Content { .. } | PolicyError::Misfit { .. } => PyValueError::new_err(error.to_string()),
     }
+}
+
+/// What the system said, in more words: `FileNotFoundError`, `PermissionError` and the like.
+pub fn system(problem: &std::io::Error, text: String) -> PyErr {
+    std::io::Error::new(problem.kind(), text).into()
 }

@@ -1,7 +1,8 @@
 //! Long native calls that Ctrl-C can end.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -19,7 +20,7 @@ const POLL: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// The handler's exception; `lobgym.InternalError` if `work` panics.
-pub(crate) fn run<T: Send>(py: Python<'_>, work: impl FnOnce(&AtomicBool) -> T + Send) -> PyResult<T> {
+pub fn run<T: Send>(py: Python<'_>, work: impl FnOnce(&AtomicBool) -> T + Send) -> PyResult<T> {
     run_watched(py, work, |_| Ok(()))
 }
 
@@ -28,28 +29,40 @@ pub(crate) fn run<T: Send>(py: Python<'_>, work: impl FnOnce(&AtomicBool) -> T +
 ///
 /// # Errors
 /// As [`run`], and what `watch` raises.
-pub(crate) fn run_watched<T: Send>(
+pub fn run_watched<T: Send>(
     py: Python<'_>,
     work: impl FnOnce(&AtomicBool) -> T + Send,
     mut watch: impl FnMut(Python<'_>) -> PyResult<()>,
 ) -> PyResult<T> {
+    run_served(py, |stop, _: Sender<Infallible>| work(stop), |py, _| watch(py))
+}
+
+/// The same, where `work` sends messages to this thread: `serve` is called for each as soon as it comes, and with none whenever signals
+/// are looked for. Once the work has been asked to stop, messages are dropped.
+///
+/// # Errors
+/// As [`run`], and what `serve` raises.
+pub fn run_served<T: Send, M: Send>(
+    py: Python<'_>,
+    work: impl FnOnce(&AtomicBool, Sender<M>) -> T + Send,
+    mut serve: impl FnMut(Python<'_>, Option<M>) -> PyResult<()>,
+) -> PyResult<T> {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        // Nothing is ever sent: the channel closes when the work is over, whichever way it ends.
-        let (open, mut over) = channel::<()>();
+        // The channel closes when the work is over, whichever way it ends.
+        let (sender, mut messages) = channel::<M>();
         let flag = &stop;
-        let worker = scope.spawn(move || {
-            let _open = open;
-            work(flag)
-        });
+        let worker = scope.spawn(move || work(flag, sender));
         let mut interrupted = None;
         loop {
-            let over = &mut over;
-            if py.detach(move || over.recv_timeout(POLL)) != Err(RecvTimeoutError::Timeout) {
-                break;
-            }
+            let messages = &mut messages;
+            let message = match py.detach(move || messages.recv_timeout(POLL)) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             if interrupted.is_none()
-                && let Err(exception) = py.check_signals().and_then(|()| watch(py))
+                && let Err(exception) = py.check_signals().and_then(|()| serve(py, message))
             {
                 stop.store(true, Ordering::Relaxed);
                 interrupted = Some(exception);
