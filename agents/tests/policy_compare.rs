@@ -148,21 +148,6 @@ fn a_policy_that_does_not_fit_is_refused_with_what_differs() {
     refused(plan(&[&name]), &name, &["was trained in model_market_making"]);
 }
 
-#[test]
-fn sessions_of_the_training_are_pointed_out() {
-    let directory = tempfile::tempdir().unwrap();
-    let name = write(&drawn("lots: 20"), directory.path());
-    let notes = |seed, held_out| {
-        let plan = Plan { seed, held_out, episodes: 1, ..plan(&[&name]) };
-        compared(plan, &named("noise")).unwrap().notes
-    };
-    // Its four environments had the seeds 7 to 10.
-    assert!(notes(6, false).is_empty() && notes(11, false).is_empty() && notes(7, true).is_empty());
-    for seed in [7, 10] {
-        assert!(notes(seed, false)[0].contains("another --seed"), "{seed}");
-    }
-}
-
 fn compare(arguments: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_lobgym");
     Command::new(program).arg("compare").args(arguments).stdin(Stdio::null()).output().unwrap()

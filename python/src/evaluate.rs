@@ -50,7 +50,7 @@ fn environment(env: Argument<'_, '_>, settings: Option<&Bound<'_, PyDict>>) -> P
     let legal = "the name of an environment, or a mapping of its settings with its name";
     let refused = || PyTypeError::new_err(format!("env is {}; legal: {legal}", shown(env)));
     let map = env.cast::<PyMapping>().map_err(|_| refused())?;
-    let name = map.get_item("name").and_then(|name| name.extract::<String>().map_err(PyErr::from));
+    let name = map.get_item("name").and_then(|name| name.extract::<String>());
     config::resolve(&name.map_err(|_| refused())?, Some(env), settings)
 }
 
@@ -193,7 +193,7 @@ impl PyEvaluation {
     /// What it was made with.
     #[getter]
     fn settings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        config::to_python(py, self.value.get("settings").unwrap_or(&Value::Null))
+        bridge::settings::to_python(py, self.value.get("settings").unwrap_or(&Value::Null))
     }
 
     /// What should be known before the figures are believed.

@@ -62,10 +62,13 @@ pub(super) fn short_name(name: &str, width: usize) -> String {
     let length = name.chars().count();
     match name.split_once("policy:") {
         Some((before, path)) if length > width => {
-            let room = width.saturating_sub(before.chars().count() + 1);
-            let skipped = path.chars().count().saturating_sub(room);
-            let end: String = path.chars().skip(skipped).collect();
-            if skipped > 0 { format!("{before}\u{2026}{end}") } else { format!("{before}{end}") }
+            let room = width.saturating_sub(before.chars().count());
+            let length = path.chars().count();
+            if length <= room {
+                return format!("{before}{path}");
+            }
+            let end: String = path.chars().skip(length - room.saturating_sub(1)).collect();
+            format!("{before}\u{2026}{end}")
         }
         _ => clipped(name, width),
     }
