@@ -10,10 +10,12 @@ VENV ?= .venv
 VENV_PYTHON := $(CURDIR)/$(VENV)/bin/python
 # Maturin tells the same to cargo: one interpreter, one build.
 export PYO3_PYTHON = $(VENV_PYTHON)
+# Maturin installs into the active environment, whichever that is.
+export VIRTUAL_ENV = $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo results test bench bench-latency bench-peers lint soak docs python test-python test-sb3 torch \
-	test-torch clean
+	test-torch demo-learning study-execution study-market-making clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +62,24 @@ demo: ## The main job: compare execution strategies in three markets (out/compar
 	mkdir -p out
 	./target/release/lobgym compare --market all --lots all --episodes 2000 --html out/comparison.html --json out/comparison.json $(ARGS)
 	./target/release/lobgym episode --env market_making --set env.market=flow --set env.opening_book=live --png out/episode.png --json out/episode.json
+
+demo-learning: torch ## Train a market maker from Python for a minute, and show it beside the rules (runs/market_making_ppo-N, and its curve)
+	$(VENV_PYTHON) examples/python/train_market_maker.py $(ARGS)
+
+study-execution: torch ## The execution paper's twelve trainings, those beyond it, and their table (half an hour): docs/results.md
+	for kind in logistic_normal dirichlet ppo; do for market in noise flow strategic; do for lots in 20 60; do \
+		./target/release/lobgym train config/train/execution_$$kind.yaml --set env.market=$$market --set env.lots=$$lots \
+			--out runs/study/$${kind}_$${market}_$$lots || exit 1; done; done; done
+	for market in noise flow strategic; do for lots in 20 60; do run=policy:runs/study; cell=$${market}_$$lots; \
+		./target/release/lobgym compare --market $$market --lots $$lots --episodes 10000 --seed 1 \
+			--strategies sl,twap,$$run/logistic_normal_$$cell,$$run/dirichlet_$$cell,$$run/ppo_$$cell:decision=mode || exit 1; done; done
+
+study-market-making: torch ## Market makers for both books and three appetites for risk, beside the whole grid (half an hour): docs/results.md
+	for book in frozen live; do for risk in 0.001 0.003 0.01; do \
+		./target/release/lobgym train config/train/market_making_ppo.yaml --set env.opening_book=$$book --set env.risk_aversion=$$risk \
+			--out runs/study/making_$${book}_$$risk || exit 1; done; \
+		./target/release/lobgym evaluate runs/study/making_$${book}_* --grid --episodes 2000 --seed 0 \
+			--html runs/study/making_$$book.html --json runs/study/making_$$book.json || exit 1; done
 
 bench-latency: ## Time, exactness and memory of the order book on generated streams, beside a yardstick
 	$(CARGO) run --release --locked -p agents -- bench latency $(ARGS)
