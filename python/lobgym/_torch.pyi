@@ -11,6 +11,7 @@ class _Outcome(TypedDict):
     complete: bool
     mean_return: float | None
     policy: PathLike[str] | None
+    evaluation: PathLike[str] | None
 
 __version__: Final[str]
 

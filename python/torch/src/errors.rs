@@ -18,6 +18,7 @@ pub(crate) fn train(error: &TrainError) -> PyErr {
         }
         TrainError::Io { problem, .. } => errors::system(problem, text),
         TrainError::Policy(error) => errors::policy(error),
+        TrainError::Evaluation(_) => PyRuntimeError::new_err(text),
         TrainError::Exists(directory) => PyFileExistsError::new_err(format!(
             "{}: there is a run already; go on with it by resume=True, or give another directory as out",
             directory.display()

@@ -53,6 +53,10 @@ struct Watcher<'a> {
 }
 
 impl Observer for Watcher<'_> {
+    fn evaluating(&mut self, _done: usize, _total: usize) -> bool {
+        !self.stop.load(Ordering::Relaxed)
+    }
+
     fn updated(&mut self, report: &Report<'_>) -> bool {
         let go_on = self.questions.as_ref().is_none_or(|questions| {
             let (answer, answered) = channel();
@@ -152,7 +156,7 @@ pub(crate) fn train<'py>(
             Ok(())
         },
     )?;
-    let Outcome { updates, steps, complete, mean_return, policy } =
+    let Outcome { updates, steps, complete, mean_return, policy, evaluation } =
         outcome.map_err(|error| crate::errors::train(&error))?;
     let result = PyDict::new(py);
     result.set_item("directory", options.directory)?;
@@ -161,6 +165,7 @@ pub(crate) fn train<'py>(
     result.set_item("complete", complete)?;
     result.set_item("mean_return", mean_return)?;
     result.set_item("policy", policy)?;
+    result.set_item("evaluation", evaluation)?;
     Ok(result)
 }
 
