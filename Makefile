@@ -63,7 +63,7 @@ demo: ## The main job: compare execution strategies in three markets (out/compar
 	./target/release/lobgym compare --market all --lots all --episodes 2000 --html out/comparison.html --json out/comparison.json $(ARGS)
 	./target/release/lobgym episode --env market_making --set env.market=flow --set env.opening_book=live --png out/episode.png --json out/episode.json
 
-demo-learning: torch ## Train a market maker from Python for a minute, and show it beside the rules (runs/market_making_ppo-N, and its curve)
+demo-learning: torch ## Train a market maker from Python for a minute, and show it beside the rules (pages in runs/market_making_ppo-N)
 	$(VENV_PYTHON) examples/python/train_market_maker.py $(ARGS)
 
 study-execution: torch ## The execution paper's twelve trainings, those beyond it, and their table (half an hour): docs/results.md

@@ -6,6 +6,11 @@ use std::sync::{Mutex, PoisonError};
 /// Episodes that a worker takes at a time: enough to make handing them out cheap, few enough to end together.
 pub const CHUNK: usize = 16;
 
+/// Threads where nobody says how many: one a core.
+pub fn one_a_core() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Plays episodes `0..episodes` on `threads` threads and returns the results of each [`CHUNK`] of them, in their order.
 ///
 /// `worker` makes what a thread needs; what it returns plays one episode and adds to its chunk's result, which starts at its default. A

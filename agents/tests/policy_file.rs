@@ -109,18 +109,19 @@ fn windows_remember_and_forget() {
 #[test]
 fn an_environment_that_does_not_fit_is_refused_with_the_reason() {
     let file = policy(&env());
-    file.fits(&env(), "model").unwrap();
+    file.header.fits(&env(), "model").unwrap();
     // Other offsets: the same numbers would mean other quotes.
     let wider = ModelMarketMakingConfig { max_offset_ticks: 9.0, ..Default::default() };
-    let message = file.fits(&ModelMarketMaking::new(&wider).unwrap(), "wider").unwrap_err().to_string();
+    let message =
+        file.header.fits(&ModelMarketMaking::new(&wider).unwrap(), "wider").unwrap_err().to_string();
     assert!(message.contains("wider") && message.contains("action[0]") && message.contains("9"), "{message}");
     let mut other = file.clone();
     other.header.observation.pop();
-    let message = other.fits(&env(), "model").unwrap_err().to_string();
+    let message = other.header.fits(&env(), "model").unwrap_err().to_string();
     assert!(message.contains("its observation has 5 numbers, here it has 6"), "{message}");
     other.header.observation = file.header.observation.clone();
     other.header.observation[1].unit = "lots".into();
-    let message = other.fits(&env(), "model").unwrap_err().to_string();
+    let message = other.header.fits(&env(), "model").unwrap_err().to_string();
     assert!(message.contains("observation[1] is inventory (lots;"), "{message}");
 }
 

@@ -109,7 +109,7 @@ fn options(directory: &Path, threads: usize) -> RunOptions {
 /// Mean reward of a policy's most likely actions.
 fn score(mut env: Bandit, file: &Path) -> f64 {
     let file = PolicyFile::read(file).unwrap();
-    file.fits(&env, "bandit").unwrap();
+    file.header.fits(&env, "bandit").unwrap();
     let mut state = file.policy.state();
     let mut rng = SimRng::seed_from_u64(0);
     let mut observation = [0.0];

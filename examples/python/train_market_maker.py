@@ -85,20 +85,13 @@ evaluation = run.evaluate(
 print(evaluation)
 
 # %% [markdown]
-# ## Learning curve
+# ## Pages
+#
+# Both are files that need nothing else. Training has written the first already; the second has the learning curves too, an episode of the best
+# policy, and every figure.
 
 # %%
-try:
-    import matplotlib.pyplot as plt
-except ImportError:
-    print("no curve: it needs matplotlib")
-else:
-    figure, axes = plt.subplots(figsize=(7, 4))
-    axes.plot(run.table["steps"], run.table["return_mean"])
-    axes.set_xlabel("environment steps")
-    axes.set_ylabel("mean return of the last 100 episodes")
-    axes.set_title("market_making_ppo")
-    figure.tight_layout()
-    path = run.directory / "curve.png"
-    figure.savefig(path, dpi=120)
-    print(f"curve: {path}")
+print(f"learning curves: {run.directory / 'report.html'}")
+page = run.directory / "beside_the_rules.html"
+evaluation.to_html(page)
+print(f"beside the rules: {page}")

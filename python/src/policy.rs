@@ -202,7 +202,7 @@ impl PyPolicy {
             ComponentRecord::from(&Component::new(name.clone(), unit.clone(), *low, *high))
         };
         let observation: Vec<_> = observation.iter().map(record).collect();
-        self.file.fits_spaces(&observation, action, name).map_err(|error| errors::policy(&error))
+        self.file.header.fits_spaces(&observation, action, name).map_err(|error| errors::policy(&error))
     }
 
     /// Where it comes from and what it needs.

@@ -35,7 +35,7 @@ fn raised(error: SimulateError) -> PyErr {
 pub(crate) fn threads(value: Option<Argument<'_, '_>>) -> PyResult<usize> {
     match value {
         Some(value) => Ok(arguments::count("threads", value, 1, 1024)? as usize),
-        None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+        None => Ok(agents::sharing::one_a_core()),
     }
 }
 

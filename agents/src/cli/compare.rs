@@ -12,6 +12,7 @@ use crate::baselines::StrategyParams;
 use crate::compare::{self, AGAINST, NamedMarket, Origin, Plan, REFERENCE_LOTS, REFERENCE_MARKETS};
 use crate::execution::Entrant;
 use crate::report::{comparison_html, terminal_table};
+use crate::sharing::one_a_core;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -162,10 +163,7 @@ fn plan(arguments: &Arguments) -> Result<Plan, Failure> {
         step_seconds: arguments.step,
         seed: arguments.seed,
         held_out: false,
-        threads: arguments.threads.map_or_else(
-            || std::thread::available_parallelism().map_or(1, usize::from),
-            |threads| threads as usize,
-        ),
+        threads: arguments.threads.map_or_else(one_a_core, |threads| threads as usize),
         examples: arguments.html.is_some(),
     };
     // The options are called as the settings are, but for the unit.

@@ -10,6 +10,7 @@ use super::output::{self, JsonTarget};
 use super::{Failure, Stop};
 use crate::evaluation::{self, Request, usual_policies};
 use crate::policy::PolicyReference;
+use crate::sharing::one_a_core;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -66,10 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         grid: arguments.grid,
         episodes: arguments.episodes as usize,
         seed: arguments.seed,
-        threads: arguments.threads.map_or_else(
-            || std::thread::available_parallelism().map_or(1, usize::from),
-            |threads| threads as usize,
-        ),
+        threads: arguments.threads.map_or_else(one_a_core, |threads| threads as usize),
         against: arguments.against.clone(),
         examples: arguments.html.is_some(),
         command: format!("lobgym {}", command.join(" ")),

@@ -8,6 +8,7 @@ use lob::flow::OpeningBook;
 use super::market_args::MarketArgs;
 use super::output::{self, JsonTarget};
 use super::{Failure, Stop};
+use crate::sharing::one_a_core;
 use crate::simulate::{self, Report, Settings, Target};
 
 #[derive(Debug, Args)]
@@ -83,10 +84,7 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
         seconds: arguments.seconds,
         sessions: arguments.sessions,
         seed: arguments.seed,
-        threads: arguments.threads.map_or_else(
-            || std::thread::available_parallelism().map_or(1, usize::from),
-            |threads| threads as usize,
-        ),
+        threads: arguments.threads.map_or_else(one_a_core, |threads| threads as usize),
         interval: arguments.interval,
         levels: arguments.levels as usize,
     };

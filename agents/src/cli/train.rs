@@ -13,6 +13,7 @@ use super::{Failure, Stop};
 use crate::report::{RunLog, run_html};
 use crate::rl::directory::free_directory;
 use crate::rl::{Observer, Outcome, Report, RunConfig, RunOptions, TrainError, train};
+use crate::sharing::one_a_core;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -60,9 +61,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             ));
         }
     };
-    let threads = arguments
-        .threads
-        .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let threads = arguments.threads.map_or_else(one_a_core, usize::from);
     let directory = arguments.out.clone().unwrap_or_else(|| {
         let name = arguments.config.file_stem().map_or_else(|| "run".into(), |name| name.to_string_lossy());
         free_directory(&name)

@@ -62,7 +62,7 @@ impl Entrant {
         name: &str,
     ) -> Result<Candidate, EntrantError> {
         let file = reference.open()?;
-        file.fits(env, name)?;
+        file.header.fits(env, name)?;
         let decision = reference.decision(&file);
         let algorithm = file.header.training.get("algorithm").and_then(|name| name.as_str()).unwrap_or("-");
         let description = format!(

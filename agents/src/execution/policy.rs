@@ -13,15 +13,14 @@ use super::Task;
 use super::episode::{EpisodeError, ExampleStep};
 use super::shortfall::Trace;
 use crate::evaluation::Actor;
-use crate::policy::{Decision, Policy, PolicyActor, PolicyError, PolicyFile, PolicyHeader, PolicyReference};
+use crate::policy::{Decision, Policy, PolicyActor, PolicyError, PolicyHeader, PolicyReference};
 
 /// A trained policy with the execution task that it was trained for. It trades in any market, but no other parent order: size, side, horizon and
 /// steps are part of what it has learned to see.
 #[derive(Clone, Debug)]
 pub struct ExecutionPolicy {
     name: String,
-    /// Without its parameters, which the policy has.
-    file: PolicyFile,
+    header: PolicyHeader,
     policy: Arc<Policy>,
     decision: Decision,
     config: ExecutionConfig,
@@ -33,7 +32,7 @@ impl ExecutionPolicy {
     /// # Errors
     /// One that cannot be read; [`PolicyError::Misfit`] if it was trained in another environment.
     pub fn open(reference: &PolicyReference) -> Result<Self, PolicyError> {
-        let mut file = reference.open()?;
+        let file = reference.open()?;
         let name = reference.to_string();
         let misfit = |problem: String| PolicyError::Misfit {
             environment: "execution".to_owned(),
@@ -48,9 +47,7 @@ impl ExecutionPolicy {
             return Err(misfit(format!("was trained in {}", config.name())));
         };
         let decision = reference.decision(&file);
-        file.parameters = Vec::new();
-        let policy = Arc::new(file.policy.clone());
-        Ok(Self { name, file, policy, decision, config })
+        Ok(Self { name, header: file.header, policy: Arc::new(file.policy), decision, config })
     }
 
     /// Its name in the results: what it was asked for by.
@@ -61,11 +58,6 @@ impl ExecutionPolicy {
     /// The task that it was trained for.
     pub fn task(&self) -> Task {
         self.config.task()
-    }
-
-    /// What its file says.
-    pub fn header(&self) -> &PolicyHeader {
-        &self.file.header
     }
 
     /// Whether a task is the one that it was trained for.
@@ -102,7 +94,7 @@ impl ExecutionPolicy {
     /// What is not legal in the market; [`PolicyError::Misfit`] if the environment is not what the policy was trained to see.
     pub fn trader(&self, market: &ResolvedMarket) -> Result<PolicyTrader, EpisodeError> {
         let env = Execution::new(&self.config, market)?;
-        self.file.fits(&env, "execution")?;
+        self.header.fits(&env, "execution")?;
         Ok(PolicyTrader {
             actor: PolicyActor::new(Arc::clone(&self.policy), self.decision),
             observation: vec![0.0; env.observation_space().len()],

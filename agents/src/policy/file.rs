@@ -76,18 +76,7 @@ pub struct PolicyHeader {
     pub training: Map<String, Value>,
 }
 
-/// A policy with its origin.
-#[derive(Clone, Debug)]
-pub struct PolicyFile {
-    /// Where it comes from and what it needs.
-    pub header: PolicyHeader,
-    /// What acts.
-    pub policy: Policy,
-    /// The network's parameters, `f32[n]`, in the order of [`NetworkSpec::parameters`].
-    pub parameters: Vec<f32>,
-}
-
-impl PolicyFile {
+impl PolicyHeader {
     /// Whether the policy can act in an environment: the same observation and action, number by number.
     ///
     /// # Errors
@@ -106,14 +95,27 @@ impl PolicyFile {
         action: &Space,
         name: &str,
     ) -> Result<(), PolicyError> {
-        let problem = first_difference("observation", &self.header.observation, observation)
-            .or_else(|| self.header.action.mismatch(&ActionRecord::of(action)));
+        let problem = first_difference("observation", &self.observation, observation)
+            .or_else(|| self.action.mismatch(&ActionRecord::of(action)));
         match problem {
             None => Ok(()),
             Some(problem) => Err(PolicyError::Misfit { environment: name.to_owned(), problem }),
         }
     }
+}
 
+/// A policy with its origin.
+#[derive(Clone, Debug)]
+pub struct PolicyFile {
+    /// Where it comes from and what it needs.
+    pub header: PolicyHeader,
+    /// What acts.
+    pub policy: Policy,
+    /// The network's parameters, `f32[n]`, in the order of [`NetworkSpec::parameters`].
+    pub parameters: Vec<f32>,
+}
+
+impl PolicyFile {
     /// Writes the file, whole or not at all. The same policy gives the same bytes.
     ///
     /// # Errors

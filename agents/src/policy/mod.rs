@@ -2,7 +2,7 @@
 //!
 //! - [`Policy`] chooses actions: normalise, network, head. After the first call nothing is allocated. [`PolicyBatch`] does it for many
 //!   callers at once.
-//! - [`PolicyFile`] is a policy with its origin, as safetensors; [`PolicyFile::fits`] says whether an environment suits it.
+//! - [`PolicyFile`] is a policy with its origin, as safetensors; [`PolicyHeader::fits`] says whether an environment suits it.
 //! - [`PolicyReference`] names one in evaluations and comparisons, [`PolicyActor`] plays it.
 //! - [`Inspection`] is what a file says of itself.
 //! - [`Network`] and [`NetworkSpec`] are the networks, [`Head`] is what their outputs mean.

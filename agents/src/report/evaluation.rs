@@ -1,11 +1,11 @@
 //! The page of an evaluation of market making.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, html};
 
 use super::Paired;
 use super::figure::{self, Point, Ridge};
 use super::number::{MISSING, best, decimals, fixed, grouped, signed};
-use super::page::STYLE;
+use super::page::head;
 use super::palette::Palette;
 use super::training::{RunLog, learning_curves};
 use crate::evaluation::{Evaluation, Summary, Tape};
@@ -158,13 +158,7 @@ pub fn evaluation_html(page: &EvaluationPage<'_>) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "Market making evaluated" }
-                style { (PreEscaped(STYLE)) }
-            }
+            (head("Market making evaluated"))
             body {
                 (figure::hatching())
                 header {

@@ -1,11 +1,11 @@
 //! The page of an evaluation in the model without a book.
 
-use maud::{DOCTYPE, PreEscaped, html};
+use maud::{DOCTYPE, html};
 
 use super::Paired;
 use super::figure::{self, Ridge};
 use super::number::{MISSING, best, decimals, fixed, grouped};
-use super::page::STYLE;
+use super::page::head;
 use super::palette::Palette;
 use crate::evaluation::{ModelSummary, PairedPolicies};
 
@@ -65,13 +65,7 @@ pub fn model_html(page: &ModelPage<'_>) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "Market making in a model evaluated" }
-                style { (PreEscaped(STYLE)) }
-            }
+            (head("Market making in a model evaluated"))
             body {
                 header {
                     h1 { "Market making in a model evaluated" }

@@ -8,7 +8,20 @@ use super::number::{best, fixed, grouped, short_name};
 use super::palette::Palette;
 use super::{Cell, Comparison, Example, Settings};
 
-pub(super) const STYLE: &str = include_str!("page.css");
+const STYLE: &str = include_str!("page.css");
+
+/// The head of every page: it needs nothing else.
+pub(super) fn head(title: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            title { (title) }
+            style { (PreEscaped(STYLE)) }
+        }
+    }
+}
 
 /// A page with everything about a comparison, complete in itself. An example is shown in the cell of its market and lots; one without
 /// such a cell is left out. The body is well-formed XML.
@@ -23,13 +36,7 @@ pub fn comparison_html(comparison: &Comparison, examples: &[Example]) -> String 
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "Execution strategies compared" }
-                style { (PreEscaped(STYLE)) }
-            }
+            (head("Execution strategies compared"))
             body {
                 (figure::hatching())
                 header {

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::Path;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, html};
 
 use super::figure::{self, Curve};
-use super::page::STYLE;
+use super::page::head;
 use super::palette::Palette;
 use crate::rl::RunConfig;
 
@@ -71,13 +71,7 @@ pub fn training_html(runs: &[RunLog], title: &str, settings: &[(String, String)]
     let page = html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
+            (head(title))
             body {
                 header { h1 { (title) } }
                 main {
@@ -148,8 +142,9 @@ mod tests {
     fn a_page_shows_what_was_logged() {
         let runs = [RunLog::parse(TEXT, "a & b"), RunLog::parse(TEXT, "c")];
         let page = training_html(&runs, "Trained", &[("seed".into(), "0".into())]);
-        let body = page.strip_prefix("<!DOCTYPE html>").unwrap();
-        let body = body.replace("<meta charset=\"utf-8\">", "");
+        let body = &page[page.find("<body>").unwrap()..page.rfind("</html>").unwrap()];
+        let document = roxmltree::Document::parse(body).unwrap();
+        assert_eq!(document.descendants().filter(|node| node.has_tag_name("figure")).count(), 2);
         assert!(body.contains("mean return") && body.contains("KL, nats") && !body.contains("epsilon"));
         assert!(body.contains("a &amp; b"));
     }

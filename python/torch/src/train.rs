@@ -135,7 +135,7 @@ pub(crate) fn train<'py>(
         device: self::device(device)?,
         threads: match threads {
             Some(threads) => count(threads)?,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
+            None => agents::sharing::one_a_core(),
         },
     };
     if let Some(begun) = begun {
