@@ -211,7 +211,11 @@ fn an_interrupted_training_goes_on_as_if_it_had_not_been() {
         let again = RunOptions { resume: true, ..options(&cut, 2) };
         assert_eq!(
             train(&run, &again, &mut Until(u64::MAX)).unwrap(),
-            Outcome { policy: Some(cut.join("policy.safetensors")), ..outcome }
+            Outcome {
+                policy: Some(cut.join("policy.safetensors")),
+                evaluation: Some(cut.join("evaluation.json")),
+                ..outcome
+            }
         );
         assert_eq!(numbers(&whole), numbers(&cut), "{section}");
         for file in ["policy.safetensors", "checkpoint.safetensors"] {

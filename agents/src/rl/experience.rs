@@ -7,6 +7,7 @@ use rand_xoshiro::rand_core::SeedableRng;
 use tch::{Device, Tensor};
 
 use super::checkpoint::State;
+use super::clipped::Noted;
 use super::learner::{LearnError, Progress, Setting};
 use super::model::Model;
 use super::rollout::{Brain, Collector, Finished, Rollout};
@@ -194,8 +195,6 @@ pub struct Rows {
     pub raw: Tensor,
     /// When they were drawn, `f32[rows]`.
     pub log_density: Tensor,
-    /// When they were seen, `f32[rows]`.
-    pub values: Tensor,
     /// Minus a mean, times a scale; `f32[rows]`.
     pub advantages: Tensor,
     /// `f32[rows]`
@@ -207,29 +206,41 @@ impl Lesson<'_> {
     pub fn rows(
         &self,
         rows: impl Iterator<Item = usize> + Clone,
-        (mean, scale): (f32, f32),
+        standard: (f32, f32),
         device: Device,
     ) -> Rows {
-        let rollout = self.rollout;
-        let width = |values: &[f32]| values.len() / rollout.len();
+        let (inputs, raw) = self.seen(rows.clone(), device);
+        let vector = |number: fn(Noted) -> f32| {
+            let taken: Vec<f32> = rows.clone().map(|row| number(self.noted(row, standard))).collect();
+            Tensor::from_slice(&taken).to_device(device)
+        };
+        Rows {
+            inputs,
+            raw,
+            log_density: vector(|noted| noted.log_density),
+            advantages: vector(|noted| noted.advantage),
+            returns: vector(|noted| noted.target),
+        }
+    }
+
+    /// What was seen, `f32[rows, input]`, and done, `f32[rows, raw]`, in these rows, in this order.
+    pub fn seen(&self, rows: impl Iterator<Item = usize> + Clone, device: Device) -> (Tensor, Tensor) {
         let matrix = |values: &[f32]| {
-            let width = width(values);
+            let width = values.len() / self.rollout.len();
             let mut taken = Vec::with_capacity(rows.size_hint().0 * width);
             rows.clone().for_each(|row| taken.extend_from_slice(&values[row * width..(row + 1) * width]));
             tensor(&taken, width, device)
         };
-        let vector = |values: &[f32]| {
-            let taken: Vec<f32> = rows.clone().map(|row| values[row]).collect();
-            Tensor::from_slice(&taken).to_device(device)
-        };
-        let advantages: Vec<f32> = rows.clone().map(|row| (self.advantages[row] - mean) * scale).collect();
-        Rows {
-            inputs: matrix(&rollout.inputs),
-            raw: matrix(&rollout.raw),
-            log_density: vector(&rollout.log_density),
-            values: vector(&rollout.values),
-            advantages: Tensor::from_slice(&advantages).to_device(device),
-            returns: vector(self.returns),
+        (matrix(&self.rollout.inputs), matrix(&self.rollout.raw))
+    }
+
+    /// What was noted of a row; its advantage becomes `(advantage - mean) * scale`.
+    pub(super) fn noted(&self, row: usize, (mean, scale): (f32, f32)) -> Noted {
+        Noted {
+            log_density: self.rollout.log_density[row],
+            value: self.rollout.values[row],
+            advantage: (self.advantages[row] - mean) * scale,
+            target: self.returns[row],
         }
     }
 

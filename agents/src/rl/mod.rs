@@ -12,6 +12,7 @@ pub mod adam;
 mod assessment;
 #[cfg(feature = "torch")]
 pub mod checkpoint;
+mod clipped;
 #[cfg(feature = "torch")]
 pub mod directory;
 #[cfg(feature = "torch")]

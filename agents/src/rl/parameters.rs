@@ -39,6 +39,13 @@ pub fn read(flat: &Tensor, values: &mut Vec<f32>) {
     cpu.copy_data(values, len);
 }
 
+/// A flat tensor's numbers.
+pub fn numbers(flat: &Tensor) -> Vec<f32> {
+    let mut values = Vec::new();
+    read(flat, &mut values);
+    values
+}
+
 /// A flat tensor with these numbers.
 pub fn write(values: &[f32], device: Device) -> Tensor {
     Tensor::from_slice(values).to_device(device)

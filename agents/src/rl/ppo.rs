@@ -1,7 +1,7 @@
 //! Proximal policy optimisation.
 //!
-//! Source: Schulman et al., arXiv 1707.06347, equation (7) with the usual details: advantages by GAE and standardised in each minibatch,
-//! gradients clipped together, and half the squared error for the value.
+//! Source: Schulman et al., arXiv 1707.06347, equation (7) ([`super::clipped`]) with the usual details: advantages by GAE and standardised
+//! in each minibatch, gradients clipped together, and half the squared error for the value.
 
 use std::ops::Range;
 
@@ -10,12 +10,14 @@ use tch::{Kind, Tensor};
 
 use super::adam::Adam;
 use super::checkpoint::State;
+use super::clipped::Clipped;
 use super::distribution::Distribution;
 use super::experience::{Lesson, Player, RewardScaler, explained_variance, shuffle};
 use super::gae::{Traces, advantages};
 use super::gradient::gradient;
 use super::learner::{LearnError, Learner, Progress, Setting, Update, sane};
 use super::model::{Model, head_for};
+use super::parameters::numbers;
 use super::settings::PpoSettings;
 use crate::policy::Policy;
 
@@ -105,6 +107,7 @@ impl<E: Env> Learner for Ppo<E> {
         let learning_rate = settings.learning_rate * settings.learning_rate_schedule.factor(progress.share());
         let count = rollout.len();
         let batch = count.div_ceil(settings.minibatches.min(count));
+        let clipped = Clipped { clip: settings.clip, value_clip: settings.value_clip };
         let mut sums = Sums::default();
         'passes: for epoch in 0..settings.epochs {
             shuffle(&mut self.order, count, self.seed, progress, epoch);
@@ -115,38 +118,40 @@ impl<E: Env> Learner for Ppo<E> {
                 };
                 let share = 1.0 / rows.len() as f64;
                 let learn = |flat: &Tensor, part: Range<usize>| {
-                    let seen = lesson.rows(rows[part].iter().copied(), standard, device);
-                    let judgement = shape.judge(flat, &seen.inputs, deviation);
+                    let rows = &rows[part];
+                    let (inputs, raw) = lesson.seen(rows.iter().copied(), device);
+                    let judgement = shape.judge(flat, &inputs, deviation);
                     let values = judgement.values.as_ref().expect("the model was made with a value");
                     let head = Distribution::new(shape.head(), &judgement.outputs, &judgement.log_deviation);
+                    let log_density = head.log_density(&raw);
 
-                    // The policy: the ratio counts only as far as it does not go beyond the clip in the direction it is pushed.
-                    let log_ratio = head.log_density(&seen.raw) - &seen.log_density;
-                    let ratio = log_ratio.exp();
-                    let clipped = ratio.clamp(1.0 - settings.clip, 1.0 + settings.clip);
-                    let gain = (&ratio * &seen.advantages).minimum(&(clipped * &seen.advantages));
-                    let policy_loss = gain.sum(None::<Kind>) * -share;
-
-                    // The value: half the squared error, of the clipped value too where that is worse.
-                    let mut errors = (values - &seen.returns).square();
-                    if let Some(clip) = settings.value_clip {
-                        let near = &seen.values + (values - &seen.values).clamp(-clip, clip);
-                        errors = errors.maximum(&(near - &seen.returns).square());
-                    }
-                    let value_loss = errors.sum(None::<Kind>) * (0.5 * share);
-
-                    let entropy = head.entropy(&seen.raw).sum(None::<Kind>) * share;
-                    let mut loss = &policy_loss + &value_loss * settings.value_coefficient;
-                    if settings.entropy_coefficient > 0.0 {
-                        loss -= &entropy * settings.entropy_coefficient;
+                    // Losses, and how they change with what the networks say.
+                    let mut slopes = Slopes::default();
+                    let [mut policy_loss, mut value_loss, mut kl, mut outside] = [0.0; 4];
+                    let said = numbers(&log_density).into_iter().zip(numbers(values));
+                    for (row, (log_density, value)) in rows.iter().zip(said) {
+                        let losses = clipped.losses(log_density, value, lesson.noted(*row, standard));
+                        policy_loss += losses.policy * share;
+                        value_loss += losses.value * share;
+                        kl += losses.kl * share;
+                        outside += if losses.outside { share } else { 0.0 };
+                        slopes.log_density.push((losses.policy_slope * share) as f32);
+                        slopes.value.push((losses.value_slope * share * settings.value_coefficient) as f32);
                     }
 
-                    // How far the policy has moved. Source: J. Schulman, Approximating KL divergence, 2020: the mean of (r - 1) - log r.
-                    let (ratio, log_ratio) = (ratio.detach(), log_ratio.detach());
-                    let kl = (&ratio - 1.0 - log_ratio).sum(None::<Kind>) * share;
-                    let outside = (ratio - 1.0).abs().gt(settings.clip).sum(Kind::Float) * share;
-                    let numbers = [&policy_loss, &value_loss, &entropy, &kl, &outside];
-                    (loss, numbers.map(|number| number.double_value(&[])))
+                    // What has the loss's gradient: linear in what has slopes.
+                    let mut surrogate = log_density
+                        .dot(&Tensor::from_slice(&slopes.log_density).to_device(device))
+                        + values.dot(&Tensor::from_slice(&slopes.value).to_device(device));
+                    let entropy = match settings.entropy_coefficient > 0.0 {
+                        true => {
+                            let entropy = head.entropy(&raw).sum(None::<Kind>) * share;
+                            surrogate -= &entropy * settings.entropy_coefficient;
+                            entropy
+                        }
+                        false => tch::no_grad(|| head.entropy(&raw).sum(None::<Kind>) * share),
+                    };
+                    (surrogate, [policy_loss, value_loss, entropy.double_value(&[]), kl, outside])
                 };
                 let (gradient, numbers) = gradient(&self.model.flat, rows.len(), self.threads, learn);
                 let minibatch = sums.minibatches;
@@ -188,6 +193,13 @@ impl<E: Env> Learner for Ppo<E> {
         let deviation = self.deviation(progress);
         Ok(self.model.policy(self.player.normaliser().cloned(), deviation)?)
     }
+}
+
+/// How the loss changes with what the networks say of each row.
+#[derive(Debug, Default)]
+struct Slopes {
+    log_density: Vec<f32>,
+    value: Vec<f32>,
 }
 
 /// Sums over minibatches, for the log.
