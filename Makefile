@@ -15,7 +15,7 @@ export VIRTUAL_ENV = $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo results test bench bench-latency bench-peers lint soak docs python test-python test-sb3 torch \
-	test-torch demo-learning study-execution study-market-making clean
+	test-torch study-execution study-market-making clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,14 +57,14 @@ $(VENV)/.torch-extension: $(VENV)/.torch $(VENV)/.extension $(TORCH_SOURCES)
 torch: $(VENV)/.torch-extension ## The learners: PyTorch (several GB, unless there is one), the command with `lobgym train`, and lobgym.train
 	$(TORCH_ENVIRONMENT) $(CARGO) build --release --locked -p agents --features torch
 
-demo: ## The main job: compare execution strategies in three markets (out/comparison.html), then make a market (out/episode.png)
-	$(CARGO) build --release --locked
+demo: torch ## The main job: compare execution strategies in three markets, then train a market maker from Python (a minute); pages in out/
 	mkdir -p out
 	./target/release/lobgym compare --market all --lots all --episodes 2000 --html out/comparison.html --json out/comparison.json $(ARGS)
-	./target/release/lobgym episode --env market_making --set env.market=flow --set env.opening_book=live --png out/episode.png --json out/episode.json
-
-demo-learning: torch ## Train a market maker from Python for a minute, and show it beside the rules (pages in runs/market_making_ppo-N)
-	$(VENV_PYTHON) examples/python/train_market_maker.py $(ARGS)
+	rm -rf out/market_maker
+	$(VENV_PYTHON) examples/python/train_market_maker.py --out out/market_maker
+	./target/release/lobgym episode --policy policy:out/market_maker --seed 1 --png out/episode.png --json out/episode.json
+	@printf '\n%s\n' "Look at out/comparison.html (execution), out/market_maker/report.html (learning curves)," \
+		"out/market_maker/beside_the_rules.html (the trained market maker beside the rules), out/episode.png (one of its sessions)."
 
 study-execution: torch ## The execution paper's twelve trainings, those beyond it, and their table (half an hour): docs/results.md
 	for kind in logistic_normal dirichlet ppo; do for market in noise flow strategic; do for lots in 20 60; do \
@@ -89,11 +89,11 @@ results: ## The tables of docs/results.md (a minute)
 	mkdir -p out
 	./target/release/lobgym compare --market all --lots all --episodes 10000 --seed 0 --html out/results.html --json out/results.json
 
-test: lint docs ## Everything CI checks: format, clippy, documentation, types, and all tests in Rust and Python
+test: lint docs ## Everything CI checks: format, clippy, documentation, types, and all tests in Rust and Python, learners included
 	$(CARGO) test --locked
-	$(MAKE) test-python
+	$(MAKE) test-torch
 
-test-python: $(VENV)/.extension ## The Python package: stub and types, then its tests
+test-python: $(VENV)/.extension ## The Python package: stub and types, then its tests; those of the learners too, if `make torch` has been run
 	$(VENV_PYTHON) -m mypy.stubtest lobgym._core
 	$(VENV_PYTHON) -m mypy python/lobgym
 	$(VENV_PYTHON) -m pytest -q $(ARGS)
@@ -102,13 +102,13 @@ test-sb3: $(VENV)/.extension ## The tests that need Stable-Baselines3 and PyTorc
 	$(VENV_PYTHON) -m pip install --quiet "stable-baselines3>=2.7" "torch>=2.3"
 	$(VENV_PYTHON) -m pytest -q tests/python/test_sb3.py tests/python/test_examples.py $(ARGS)
 
-test-torch: $(VENV)/.torch-extension ## The learners, in Rust and from Python (compiles libtorch's bindings: minutes)
+# Without the other tests in Rust: they do not touch the learners.
+test-torch: $(VENV)/.torch-extension ## The learners in Rust, then all of test-python (PyTorch as `make torch`; compiles libtorch's bindings: minutes)
 	$(TORCH_ENVIRONMENT) $(CARGO) clippy -p agents -p lobgym-torch --features agents/torch --all-targets --locked -- -D warnings
-	$(TORCH_ENVIRONMENT) $(CARGO) test -p agents --features torch --locked
+	$(TORCH_ENVIRONMENT) $(CARGO) test -p agents --features torch --locked --lib --test 'rl_*'
 	$(VENV_PYTHON) -m mypy.stubtest lobgym._torch
 	$(VENV_PYTHON) -m pip install --quiet --group agents-test
-	$(VENV_PYTHON) -m pytest -q tests/python/test_train.py tests/python/test_torch_policy.py tests/python/test_tune.py \
-		tests/python/test_docs.py tests/python/test_examples.py $(ARGS)
+	$(MAKE) test-python
 
 lint: $(VENV)/.ready ## Format, clippy and ruff, warnings are errors
 	$(CARGO) fmt --all --check

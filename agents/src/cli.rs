@@ -56,7 +56,7 @@ enum Command {
     Stationary(stationary::Arguments),
     /// Play a market's sessions: events and book snapshots as files, and the market's statistics
     Simulate(simulate::Arguments),
-    /// Play an episode of market making under quotes by rule: a picture and its figures
+    /// Play an episode of market making under a rule or a trained policy: a picture and its figures
     Episode(episode::Arguments),
     /// Evaluate policies over the same sessions of an environment
     Evaluate(evaluate::Arguments),

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic, in its helpers too")]
 
+mod made_policy;
+
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -69,6 +71,26 @@ fn an_episode_is_a_picture_and_its_figures_and_the_seed_decides() {
     assert_eq!(json["steps"], 200);
     // Pictures appear whole: nothing else is left in the folder.
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn an_episode_may_be_a_trained_policys() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = made_policy::config("name: model_market_making");
+    let policy = &made_policy::write(&made_policy::constant(&config), &directory.path().join("run"));
+    let play = |more: &[&str]| {
+        let output = lobgym(&[&["episode", "--policy", policy, "--json", "-"], more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let (one, other) = (play(&["--seed", "1"]), play(&["--seed", "2"]));
+    assert_eq!(one, play(&["--seed", "1"]));
+    assert_ne!(one["reward"], other["reward"]);
+    assert!(one["policy"].as_str().unwrap().starts_with(policy.as_str()), "{one}");
+    // In the environment it was trained in, unless another one is asked for, which it may not fit.
+    assert_eq!(one["env"], MODEL);
+    let output = lobgym(&["episode", "--policy", policy, "--env", "market_making"]);
+    assert!(!output.status.success() && !output.stderr.is_empty());
 }
 
 #[test]

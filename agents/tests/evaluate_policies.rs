@@ -7,9 +7,9 @@ mod made_policy;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use agents::policy::{Bounds, Head, PolicyFile};
-use gym::{AnyEnv, Env, EnvConfig, Space};
-use made_policy::{config, linear, submit_and_leave, write};
+use agents::policy::{Bounds, Head};
+use gym::{AnyEnv, Env, Space};
+use made_policy::{config, constant, linear, submit_and_leave, write};
 use serde_json::Value;
 
 fn evaluate(directory: &Path, arguments: &[&str]) -> Output {
@@ -30,13 +30,6 @@ fn json(directory: &Path, arguments: &[&str]) -> Value {
     let output = evaluate(directory, &[arguments, &["--json", "-"]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// The same action whatever is seen.
-fn constant(config: &EnvConfig) -> PolicyFile {
-    let env = AnyEnv::new(config).unwrap();
-    let Space::Box(space) = env.action_space() else { panic!("its actions are a box") };
-    linear(config, Head::Gaussian { bounds: Bounds::of(space) }, |_, _| 0.0, |_| 0.1)
 }
 
 #[test]

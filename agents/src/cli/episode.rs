@@ -1,32 +1,36 @@
-//! `lobgym episode`: one episode of market making under quotes by rule, as a picture and in figures.
+//! `lobgym episode`: one episode of market making under quotes by rule or a trained policy, as a picture and in figures.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use gym::config::Task;
+use gym::config::{Task, one_of};
 use gym::render::HeatMap;
-use gym::{Env, EnvConfig};
+use gym::{AnyEnv, Env, EnvConfig, Step};
+use lob::ParameterError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::env_args::EnvSource;
 use super::output::{self, JsonTarget};
 use super::{Failure, Stop};
+use crate::evaluation::{EvaluateError, show};
 use crate::market_making::{
     AvellanedaStoikov, FillModelPlan, FixedOffsets, Played, Quoter, QuotingSession, RandomOffsets,
     estimate_fill_model, picture,
 };
+use crate::policy::PolicyReference;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// An environment or a configuration that comes with the program [default: avellaneda_stoikov]
+    /// An environment or a configuration that comes with the program [default: a trained policy's, or avellaneda_stoikov]
     #[arg(long, value_name = "NAME", conflicts_with = "config")]
     env: Option<String>,
     #[command(flatten)]
     source: EnvSource,
-    /// Who quotes
-    #[arg(long, value_enum, default_value_t = PolicyName::AvellanedaStoikov)]
-    policy: PolicyName,
+    /// Who quotes: avellaneda-stoikov, symmetric (its average spread around the mid), fixed (always --offset ticks from the mid), random
+    /// (distances drawn anew at each decision), or policy:RUN, a run of `lobgym train` or its policy file
+    #[arg(long, value_name = "NAME", value_parser = who, default_value = "avellaneda-stoikov")]
+    policy: Who,
     /// Seed of the episode, and of a policy that draws
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -71,6 +75,28 @@ enum PolicyName {
     Random,
 }
 
+/// Who quotes.
+#[derive(Clone, Debug)]
+enum Who {
+    Rule(PolicyName),
+    Trained(PolicyReference),
+}
+
+fn who(text: &str) -> Result<Who, String> {
+    if PolicyReference::is_meant(text) {
+        return text.parse().map(Who::Trained).map_err(|error: ParameterError| error.to_string());
+    }
+    PolicyName::from_str(text, false).map(Who::Rule).map_err(|_| {
+        let names: Vec<_> = PolicyName::value_variants()
+            .iter()
+            .filter_map(PolicyName::to_possible_value)
+            .map(|value| value.get_name().to_owned())
+            .collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).chain(["policy:RUN"]).collect();
+        format!("legal: {}", one_of(&names, text))
+    })
+}
+
 fn size(text: &str) -> Result<(usize, usize), String> {
     let sides =
         text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
@@ -96,19 +122,26 @@ struct Report {
 
 /// Runs it.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let name = arguments.env.as_deref().unwrap_or("avellaneda_stoikov");
-    let config = arguments.source.resolve(|| EnvConfig::named_settings(name))?;
-    let mut session = QuotingSession::new(&config)?;
-    let (mut quoter, policy) = quoter(arguments, &config, &mut session)?;
+    let config = environment(arguments)?;
     let stop = Stop::on_ctrl_c()?;
     let (width, height) = arguments.size;
     let mut map = HeatMap::new(width, height);
-    let played = session.play(arguments.seed, &mut quoter, |env, _| {
+    let watch = |env: &AnyEnv, _: Option<&Step>| {
         // Scenes are made to be looked at, and cost more than a step.
         if arguments.png.is_some() {
             map.push(&env.scene());
         }
-    })?;
+    };
+    let (played, policy) = match &arguments.policy {
+        Who::Rule(name) => {
+            let mut session = QuotingSession::new(&config)?;
+            let (mut quoter, policy) = quoter(*name, arguments, &config, &mut session)?;
+            (session.play(arguments.seed, &mut quoter, watch)?, policy)
+        }
+        Who::Trained(reference) => show(&config, reference, arguments.seed, watch)
+            .map(|(played, description)| (played, format!("{reference}, {description}")))
+            .map_err(EvaluateError::from)?,
+    };
     if stop.requested() {
         return Err(Failure::Abandoned);
     }
@@ -130,15 +163,31 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     output::report(&render(&report, &played), &report, arguments.json.as_ref())
 }
 
+/// The environment that was asked for, or the one that the policy was trained in.
+fn environment(arguments: &Arguments) -> Result<EnvConfig, Failure> {
+    let trained = match (&arguments.policy, &arguments.env) {
+        (Who::Trained(reference), None) if arguments.source.config.is_none() => {
+            Some(reference.open().map_err(EvaluateError::from)?)
+        }
+        _ => None,
+    };
+    let name = arguments.env.as_deref().unwrap_or("avellaneda_stoikov");
+    arguments.source.resolve(|| match trained {
+        Some(file) => Ok(file.header.env),
+        None => EnvConfig::named_settings(name),
+    })
+}
+
 /// The strategy, and how it is described.
 fn quoter(
+    name: PolicyName,
     arguments: &Arguments,
     config: &EnvConfig,
     session: &mut QuotingSession,
 ) -> Result<(Box<dyn Quoter>, String), Failure> {
     let codec = session.codec();
     let lots = arguments.lots.unwrap_or(codec.max_lots);
-    Ok(match arguments.policy {
+    Ok(match name {
         PolicyName::Fixed => {
             let quoter = FixedOffsets { offset: [arguments.offset; 2], lots };
             (Box::new(quoter), format!("fixed, {} ticks from the mid, {lots} lots", arguments.offset))
@@ -156,7 +205,7 @@ fn quoter(
             });
             let quoter = AvellanedaStoikov::new(gamma, sigma, decay, lots)?;
             let with = format!("gamma {gamma}, sigma {sigma:.4}, k {decay:.4}, {lots} lots");
-            if arguments.policy == PolicyName::Symmetric {
+            if name == PolicyName::Symmetric {
                 (Box::new(quoter.symmetric(session.horizon()?)), format!("symmetric, {with}"))
             } else {
                 (Box::new(quoter), format!("avellaneda-stoikov, {with}"))

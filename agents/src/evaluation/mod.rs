@@ -19,6 +19,7 @@ mod modelled;
 mod player;
 mod request;
 mod rules;
+mod shown;
 mod stage;
 mod tape;
 
@@ -33,6 +34,7 @@ pub use modelled::{ModelFinding, ModelSummary};
 pub use player::{Actor, Candidate, Player};
 pub use request::{EvaluateError, Finding, Request, perform, usual_policies};
 pub use rules::{DEFAULT_GAMMA, Reach, Rule, RuleKind, grid};
+pub use shown::show;
 pub use stage::{Setting, Stage};
 pub use tape::{Attribution, Tape, TapeFill};
 

@@ -43,6 +43,20 @@ impl Played {
     pub fn info(&self, name: &str) -> f64 {
         self.infos.iter().find(|(known, _)| *known == name).map_or(f64::NAN, |info| info.1)
     }
+
+    /// Counts a step, after which this is held.
+    pub(crate) fn add(&mut self, step: &Step, inventory: f64) {
+        let size = inventory.abs();
+        self.steps += 1;
+        self.reward += step.reward;
+        self.mean_abs_inventory += (size - self.mean_abs_inventory) / self.steps as f64;
+        self.max_abs_inventory = self.max_abs_inventory.max(size);
+    }
+
+    /// Takes the infos after the last step.
+    pub(crate) fn end(&mut self, names: &[&'static str], infos: &[f64]) {
+        self.infos = names.iter().copied().zip(infos.iter().copied()).collect();
+    }
 }
 
 /// An environment that is quoted in: anything whose action is [`OffsetsAndSizes`] and whose infos have `time`, `mid` and `inventory`.
@@ -121,7 +135,6 @@ impl QuotingSession {
         watch(self.episodes.env(), None);
         let horizon = self.episodes.env().scene().horizon;
         let mut played = Played::default();
-        let mut sum = 0.0;
         self.episodes.env().write_info(&mut self.infos);
         // The mid of an empty side is not known: quote around the last one that was.
         let mut last_mid = 0.0;
@@ -140,16 +153,10 @@ impl QuotingSession {
             let action = self.codec.action(&quoter.quotes(&situation));
             let step = self.episodes.step(Action::Continuous(&action), &mut self.observation)?;
             self.episodes.env().write_info(&mut self.infos);
-            let size = self.infos[self.places[2]].abs();
-            played.reward += step.reward;
-            played.steps += 1;
-            played.max_abs_inventory = played.max_abs_inventory.max(size);
-            sum += size;
+            played.add(&step, self.infos[self.places[2]]);
             watch(self.episodes.env(), Some(&step));
         }
-        played.mean_abs_inventory = sum / played.steps.max(1) as f64;
-        played.infos =
-            self.episodes.env().info_names().iter().copied().zip(self.infos.iter().copied()).collect();
+        played.end(self.episodes.env().info_names(), &self.infos);
         Ok(played)
     }
 }

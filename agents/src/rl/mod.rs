@@ -12,6 +12,7 @@ pub mod adam;
 mod assessment;
 #[cfg(feature = "torch")]
 pub mod checkpoint;
+#[cfg(feature = "torch")]
 mod clipped;
 #[cfg(feature = "torch")]
 pub mod directory;

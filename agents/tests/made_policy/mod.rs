@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use agents::policy::{
-    ActionRecord, Activation, Body, ComponentRecord, FORMAT, Head, Network, NetworkSpec, Policy, PolicyFile,
-    PolicyHeader,
+    ActionRecord, Activation, Body, Bounds, ComponentRecord, FORMAT, Head, Network, NetworkSpec, Policy,
+    PolicyFile, PolicyHeader,
 };
-use gym::{AnyEnv, Env, EnvConfig, Settings};
+use gym::{AnyEnv, Env, EnvConfig, Settings, Space};
 use serde_json::json;
 
 /// The environment of these settings.
@@ -59,6 +59,14 @@ pub(crate) fn linear(
         policy: Policy { network: computing, head, deviation, normaliser: None },
         parameters,
     }
+}
+
+/// The same action whatever is seen.
+#[allow(dead_code, reason = "not every test has use for every policy")]
+pub(crate) fn constant(config: &EnvConfig) -> PolicyFile {
+    let env = AnyEnv::new(config).unwrap();
+    let Space::Box(space) = env.action_space() else { panic!("its actions are a box") };
+    linear(config, Head::Gaussian { bounds: Bounds::of(space) }, |_, _| 0.0, |_| 0.1)
 }
 
 /// Everything at the best price at t = 0, and then nothing more: submit and leave.
