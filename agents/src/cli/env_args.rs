@@ -8,6 +8,8 @@ use lob::ParameterError;
 use serde_json::{Map, Value};
 
 use super::Failure;
+use crate::evaluation::EvaluateError;
+use crate::policy::PolicyReference;
 
 /// `--config` and `--set`.
 #[derive(Clone, Debug, Args)]
@@ -42,6 +44,29 @@ impl EnvSource {
             settings.set(assignment)?;
         }
         Ok(EnvConfig::from_settings(&settings)?)
+    }
+
+    /// The environment of the file, of that name, the one that a policy was trained in, or the one called `otherwise`: the first that there is,
+    /// changed as asked.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve); a policy that cannot be read.
+    pub(super) fn resolve_for(
+        &self,
+        name: Option<&str>,
+        trained: Option<&PolicyReference>,
+        otherwise: &str,
+    ) -> Result<EnvConfig, Failure> {
+        let file = match trained {
+            Some(reference) if name.is_none() && self.config.is_none() => {
+                Some(reference.open().map_err(EvaluateError::from)?)
+            }
+            _ => None,
+        };
+        self.resolve(|| match file {
+            Some(file) => Ok(file.header.env),
+            None => EnvConfig::named_settings(name.unwrap_or(otherwise)),
+        })
     }
 
     /// The options as a user would type them.

@@ -122,7 +122,11 @@ struct Report {
 
 /// Runs it.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let config = environment(arguments)?;
+    let trained = match &arguments.policy {
+        Who::Trained(reference) => Some(reference),
+        Who::Rule(_) => None,
+    };
+    let config = arguments.source.resolve_for(arguments.env.as_deref(), trained, "avellaneda_stoikov")?;
     let stop = Stop::on_ctrl_c()?;
     let (width, height) = arguments.size;
     let mut map = HeatMap::new(width, height);
@@ -161,21 +165,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         settings: config.to_map(),
     };
     output::report(&render(&report, &played), &report, arguments.json.as_ref())
-}
-
-/// The environment that was asked for, or the one that the policy was trained in.
-fn environment(arguments: &Arguments) -> Result<EnvConfig, Failure> {
-    let trained = match (&arguments.policy, &arguments.env) {
-        (Who::Trained(reference), None) if arguments.source.config.is_none() => {
-            Some(reference.open().map_err(EvaluateError::from)?)
-        }
-        _ => None,
-    };
-    let name = arguments.env.as_deref().unwrap_or("avellaneda_stoikov");
-    arguments.source.resolve(|| match trained {
-        Some(file) => Ok(file.header.env),
-        None => EnvConfig::named_settings(name),
-    })
 }
 
 /// The strategy, and how it is described.

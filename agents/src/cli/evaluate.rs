@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use gym::EnvConfig;
 
 use super::env_args::EnvSource;
 use super::output::{self, JsonTarget};
@@ -53,7 +52,8 @@ pub(super) struct Arguments {
 
 /// Runs it.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let env = environment(arguments)?;
+    let first = arguments.trained.first().map(|path| PolicyReference::new(path));
+    let env = arguments.source.resolve_for(arguments.env.as_deref(), first.as_ref(), "market_making")?;
     let trained = arguments.trained.iter().map(|path| PolicyReference::new(path).to_string());
     let others = match &arguments.policies {
         Some(names) => names.clone(),
@@ -94,17 +94,4 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         eprintln!("report: {}", path.display());
     }
     if found.interrupted() { Err(Failure::Interrupted) } else { Ok(()) }
-}
-
-/// The environment that was asked for, or the one that the first policy was trained in.
-fn environment(arguments: &Arguments) -> Result<EnvConfig, Failure> {
-    let trained = match (&arguments.env, arguments.trained.first()) {
-        (None, Some(path)) if arguments.source.config.is_none() => Some(PolicyReference::new(path).open()?),
-        _ => None,
-    };
-    let name = arguments.env.as_deref().unwrap_or("market_making");
-    arguments.source.resolve(|| match trained {
-        Some(file) => Ok(file.header.env),
-        None => EnvConfig::named_settings(name),
-    })
 }

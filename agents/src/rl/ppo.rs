@@ -1,6 +1,6 @@
 //! Proximal policy optimisation.
 //!
-//! Source: Schulman et al., arXiv 1707.06347, equation (7) ([`super::clipped`]) with the usual details: advantages by GAE and standardised
+//! Source: Schulman et al., arXiv 1707.06347, equation (7) (`clipped.rs`) with the usual details: advantages by GAE and standardised
 //! in each minibatch, gradients clipped together, and half the squared error for the value.
 
 use std::ops::Range;
@@ -126,7 +126,8 @@ impl<E: Env> Learner for Ppo<E> {
                     let log_density = head.log_density(&raw);
 
                     // Losses, and how they change with what the networks say.
-                    let mut slopes = Slopes::default();
+                    let mut by_density = Vec::with_capacity(rows.len());
+                    let mut by_value = Vec::with_capacity(rows.len());
                     let [mut policy_loss, mut value_loss, mut kl, mut outside] = [0.0; 4];
                     let said = numbers(&log_density).into_iter().zip(numbers(values));
                     for (row, (log_density, value)) in rows.iter().zip(said) {
@@ -135,14 +136,13 @@ impl<E: Env> Learner for Ppo<E> {
                         value_loss += losses.value * share;
                         kl += losses.kl * share;
                         outside += if losses.outside { share } else { 0.0 };
-                        slopes.log_density.push((losses.policy_slope * share) as f32);
-                        slopes.value.push((losses.value_slope * share * settings.value_coefficient) as f32);
+                        by_density.push((losses.policy_slope * share) as f32);
+                        by_value.push((losses.value_slope * share * settings.value_coefficient) as f32);
                     }
 
                     // What has the loss's gradient: linear in what has slopes.
-                    let mut surrogate = log_density
-                        .dot(&Tensor::from_slice(&slopes.log_density).to_device(device))
-                        + values.dot(&Tensor::from_slice(&slopes.value).to_device(device));
+                    let slope = |slopes: &[f32]| Tensor::from_slice(slopes).to_device(device);
+                    let mut surrogate = log_density.dot(&slope(&by_density)) + values.dot(&slope(&by_value));
                     let entropy = match settings.entropy_coefficient > 0.0 {
                         true => {
                             let entropy = head.entropy(&raw).sum(None::<Kind>) * share;
@@ -193,13 +193,6 @@ impl<E: Env> Learner for Ppo<E> {
         let deviation = self.deviation(progress);
         Ok(self.model.policy(self.player.normaliser().cloned(), deviation)?)
     }
-}
-
-/// How the loss changes with what the networks say of each row.
-#[derive(Debug, Default)]
-struct Slopes {
-    log_density: Vec<f32>,
-    value: Vec<f32>,
 }
 
 /// Sums over minibatches, for the log.
