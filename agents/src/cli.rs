@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod bench_env;
+mod calibrate_impact;
 mod compare;
 mod env_args;
 mod episode;
@@ -58,6 +59,8 @@ enum Command {
     Episode(episode::Arguments),
     /// Evaluate market-making policies over the same sessions
     Evaluate(evaluate::Arguments),
+    /// Measure what meta-orders cost in a market, and fit impact models to it
+    CalibrateImpact(calibrate_impact::Arguments),
     /// Train an agent: a run's directory with metrics, checkpoints and the policy
     #[cfg(feature = "torch")]
     Train(train::Arguments),
@@ -84,6 +87,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Episode(arguments) => episode::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::CalibrateImpact(arguments) => calibrate_impact::run(&arguments),
         #[cfg(feature = "torch")]
         Command::Train(arguments) => train::run(&arguments),
         Command::Missing(command) => Err(missing::run(&command)),

@@ -330,7 +330,7 @@ mod tests {
     }
 
     fn tiers(volumes: &[f64]) -> Vec<FeeTier> {
-        let rates = [(-0.5, 5.0), (-1.0, 4.0), (-1.5, 2.0)].iter().cycle();
+        let rates = [(-0.5, 5.0), (-1.0, 4.0), (-1.25, 2.0)].iter().cycle();
         let tier = |(&volume, &(maker, taker))| FeeTier {
             volume,
             maker: FeeRate::BasisPoints(maker),
@@ -345,7 +345,7 @@ mod tests {
         let fees = FeeConfig::Tiered { tiers, trailing_volume: 0.0, minimum_per_order: None };
         fees.validate().unwrap();
         for (volume, taker, maker) in
-            [(0.0, 10.0, -1.0), (999.0, 10.0, -1.0), (1e3, 8.0, -2.0), (1e9, 4.0, -3.0)]
+            [(0.0, 10.0, -1.0), (999.0, 10.0, -1.0), (1e3, 8.0, -2.0), (1e9, 4.0, -2.5)]
         {
             let fees = fees.at_volume(volume);
             let charge = |liquidity| fees.fee(&fill(liquidity, 1000, 20), &mut OrderFees::default());

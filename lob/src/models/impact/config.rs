@@ -169,6 +169,9 @@ mod yaml {
             /// Why.
             problem: Box<serde_saphyr::Error>,
         },
+        /// It cannot be put into YAML.
+        #[error("YAML: {0}")]
+        Text(Box<serde_saphyr::ser::Error>),
         /// A value that is not legal.
         #[error("{}: {problem}", path.display())]
         Parameter {
@@ -200,8 +203,8 @@ mod yaml {
         ///
         /// # Errors
         /// What the writer reports.
-        pub fn to_yaml(&self) -> Result<String, serde_saphyr::ser::Error> {
-            serde_saphyr::to_string(self)
+        pub fn to_yaml(&self) -> Result<String, ImpactFileError> {
+            serde_saphyr::to_string(self).map_err(|problem| ImpactFileError::Text(Box::new(problem)))
         }
     }
 }
