@@ -139,7 +139,10 @@ fn yaml(calibration: &Calibration, market: &str, settings: &Settings) -> Result<
     );
     for parameter in &best.parameters {
         let (value, error) = (parameter.value, parameter.standard_error);
-        text += &format!("# {} = {value:.4e} +- {error:.1e} (standard error)\n", parameter.name);
+        text += &match error.is_nan() {
+            true => format!("# {} = {value:.4e}\n", parameter.name),
+            false => format!("# {} = {value:.4e} +- {error:.1e} (standard error)\n", parameter.name),
+        };
     }
     Ok(text + best.config.to_yaml().map_err(impact::CalibrationError::from)?.trim_end() + "\n")
 }
@@ -191,9 +194,11 @@ fn render(calibration: &Calibration) -> String {
     }
     let rows = calibration.fits.iter().map(|fit| {
         let parameters = fit.parameters.iter();
-        let parameters = parameters
-            .map(|of| format!("{} {:.3e} +- {:.0e}", of.name, of.value, of.standard_error))
-            .collect::<Vec<_>>();
+        let parameters = parameters.map(|of| match of.standard_error.is_nan() {
+            true => format!("{} {:.3e} (at its bound)", of.name, of.value),
+            false => format!("{} {:.3e} +- {:.0e}", of.name, of.value, of.standard_error),
+        });
+        let parameters = parameters.collect::<Vec<_>>();
         vec![
             fit.family.to_owned(),
             parameters.join(", "),

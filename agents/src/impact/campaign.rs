@@ -216,13 +216,17 @@ impl Laboratory<'_> {
         for after in &settings.relaxation_seconds {
             let time = begin + cell.seconds() + after;
             sim.run_until(time);
-            run.looks.push((time, Self::mid(sim)?));
+            // A side that is empty has a reason, which is said first.
+            run.looks.push((time, sim.market().book().mid().unwrap_or(f64::NAN)));
         }
         let fills = sim.market_mut().drain_fills();
         run.fills.extend(fills.map(|fill| (fill.time, fill.fill.price.0 as f64, fill.fill.quantity.0)));
         let filled = run.fills.iter().map(|fill| fill.2).sum();
         if filled < cell.lots {
             return Err(CalibrationError::Dry { seed, lots: cell.lots, rate: cell.rate, filled });
+        }
+        if let Some(&(seconds, _)) = run.looks.iter().find(|look| look.1.is_nan()) {
+            return Err(CalibrationError::NoMid { seed, seconds });
         }
         Ok(())
     }

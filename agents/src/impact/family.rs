@@ -21,8 +21,10 @@ pub enum Family {
     AlmgrenChriss,
     /// Obizhaeva & Wang: linear, decays exponentially.
     TransientExponential,
-    /// Propagator: a power law in the speed and in time, such that round trips earn nothing.
+    /// Propagator: linear, decays by a shifted power law.
     TransientPowerLaw,
+    /// Propagator: a power law in the speed and in time, such that round trips earn nothing.
+    TransientConcave,
     /// The mean book, recovering exponentially.
     Book,
 }
@@ -47,13 +49,14 @@ impl Range {
 
 impl Family {
     /// All, in the order of the tables.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::SquareRoot,
         Self::Temporary,
         Self::Permanent,
         Self::AlmgrenChriss,
         Self::TransientExponential,
         Self::TransientPowerLaw,
+        Self::TransientConcave,
         Self::Book,
     ];
 
@@ -66,6 +69,7 @@ impl Family {
             Self::AlmgrenChriss => "almgren_chriss",
             Self::TransientExponential => "transient_exponential",
             Self::TransientPowerLaw => "transient_power_law",
+            Self::TransientConcave => "transient_concave",
             Self::Book => "book",
         }
     }
@@ -78,7 +82,10 @@ impl Family {
             Self::Permanent => &["half_spread", "coefficient"],
             Self::AlmgrenChriss => &["half_spread", "temporary", "permanent"],
             Self::TransientExponential => &["half_spread", "coefficient", "decay.seconds"],
-            Self::TransientPowerLaw => &["half_spread", "coefficient", "decay.exponent", "exponent"],
+            Self::TransientPowerLaw => {
+                &["half_spread", "coefficient", "decay.exponent", "decay.shift_seconds"]
+            }
+            Self::TransientConcave => &["half_spread", "coefficient", "decay.exponent", "exponent"],
             Self::Book => &["recovery_seconds"],
         }
     }
@@ -87,7 +94,8 @@ impl Family {
         use Range::{Positive, UpTo};
         match self {
             Self::Temporary => &[Positive, Positive, UpTo(2.0)],
-            Self::TransientPowerLaw => &[Positive, Positive, UpTo(1.0), UpTo(1.0)],
+            Self::TransientPowerLaw => &[Positive, Positive, UpTo(1.0), Positive],
+            Self::TransientConcave => &[Positive, Positive, UpTo(1.0), UpTo(1.0)],
             Self::Permanent => &[Positive; 2],
             Self::SquareRoot | Self::AlmgrenChriss | Self::TransientExponential => &[Positive; 3],
             Self::Book => &[Positive],
@@ -98,11 +106,22 @@ impl Family {
     pub(super) fn natural(self, free: &[f64]) -> Vec<f64> {
         let mut natural: Vec<f64> =
             self.ranges().iter().zip(free).map(|(range, &free)| range.natural(free)).collect();
-        if self == Self::TransientPowerLaw {
+        if self == Self::TransientConcave {
             // The powers add up to more than 1 (Gatheral 2010) and the speed's is at most 1.
             natural[3] = 1.0 - natural[2] * (1.0 - natural[3]);
         }
         natural
+    }
+
+    /// True where a parameter has run into an end of its range, so that its standard error says nothing.
+    pub(super) fn at_bound(self, parameter: usize, free: &[f64]) -> bool {
+        const END: f64 = 7.0;
+        matches!(self.ranges()[parameter], Range::UpTo(_)) && free[parameter].abs() > END
+    }
+
+    /// How far apart a prediction is compared for its derivative by a free parameter: a book's mid moves in steps.
+    pub(super) const fn step(self) -> f64 {
+        if matches!(self, Self::Book) { 0.1 } else { 1e-5 }
     }
 
     /// Where the search begins: `half_spread` a fraction of the price, `scale` what the coefficients are of the order of.
@@ -113,7 +132,7 @@ impl Family {
             Self::Temporary => vec![spread, scale, 0.0],
             Self::Permanent => vec![spread, scale],
             Self::AlmgrenChriss => vec![spread, scale, scale - 5.0],
-            Self::TransientPowerLaw => vec![spread, scale, 0.0, 0.0],
+            Self::TransientPowerLaw | Self::TransientConcave => vec![spread, scale, 0.0, 0.0],
             Self::Book => vec![seconds],
         }
     }
@@ -139,7 +158,11 @@ impl Family {
                 let decay = Decay::Exponential { seconds };
                 ImpactConfig::Transient(TransientParams { coefficient, exponent: 1.0, decay, half_spread })
             }
-            (Self::TransientPowerLaw, &[half_spread, coefficient, decay, exponent]) => {
+            (Self::TransientPowerLaw, &[half_spread, coefficient, decay, shift_seconds]) => {
+                let decay = Decay::PowerLaw { exponent: decay, shift_seconds };
+                ImpactConfig::Transient(TransientParams { coefficient, exponent: 1.0, decay, half_spread })
+            }
+            (Self::TransientConcave, &[half_spread, coefficient, decay, exponent]) => {
                 let decay = Decay::PowerLaw { exponent: decay, shift_seconds: 0.0 };
                 ImpactConfig::Transient(TransientParams { coefficient, exponent, decay, half_spread })
             }

@@ -71,7 +71,7 @@ pub struct Fit {
     pub family: Family,
     /// Its parameters, named by [`Family::parameters`].
     pub values: Vec<f64>,
-    /// Their standard errors over sessions.
+    /// Their standard errors over sessions; NaN for one that the data does not determine, or that is at an end of its range.
     pub errors: Vec<f64>,
     /// The model.
     pub config: ImpactConfig,
@@ -124,15 +124,15 @@ impl Problem<'_> {
 
     /// Derivatives by each free parameter.
     fn jacobian(&self, free: &[f64]) -> Result<Vec<Vec<f64>>, CalibrationError> {
-        const STEP: f64 = 1e-5;
+        let by = self.family.step();
         let column = |index: usize| {
             let moved = |by: f64| {
                 let mut free = free.to_vec();
                 free[index] += by;
                 self.predict(&free)
             };
-            let (above, below) = (moved(STEP)?, moved(-STEP)?);
-            Ok(above.iter().zip(&below).map(|(above, below)| (above - below) / (2.0 * STEP)).collect())
+            let (above, below) = (moved(by)?, moved(-by)?);
+            Ok(above.iter().zip(&below).map(|(above, below)| (above - below) / (2.0 * by)).collect())
         };
         (0..free.len()).map(column).collect()
     }
@@ -204,6 +204,10 @@ impl Problem<'_> {
         let parameters = self.family.natural(free).len();
         let mut errors = Vec::with_capacity(parameters);
         for parameter in 0..parameters {
+            if self.family.at_bound(parameter, free) {
+                errors.push(f64::NAN);
+                continue;
+            }
             let slope = |index: usize| {
                 let moved = |by: f64| {
                     let mut free = free.to_vec();
@@ -214,7 +218,7 @@ impl Problem<'_> {
             };
             // Its gradient times (J^T W J)^-1, which is symmetric.
             let Some(row) = solve(normal.clone(), (0..free.len()).map(slope).collect()) else {
-                errors.push(f64::INFINITY);
+                errors.push(f64::NAN);
                 continue;
             };
             let weights: Vec<f64> = (0..self.points.len())

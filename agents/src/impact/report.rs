@@ -18,7 +18,7 @@ pub struct Parameter {
     pub name: &'static str,
     /// The estimate.
     pub value: f64,
-    /// Its standard error.
+    /// Its standard error; NaN (`null` in JSON) if it is not determined or at an end of its range.
     pub standard_error: f64,
 }
 
@@ -159,8 +159,11 @@ fn assess(fit: &Fit, measured: &Measured, fresh: &Measured) -> Result<FitReport,
     })
 }
 
+/// What a further parameter has to improve the objective by, as a share, lest the simpler family is preferred.
+const WORTH: f64 = 0.01;
+
 /// Measures a market's impact, fits all families and holds them against fresh meta-orders. The family with the least objective on the
-/// meta-orders it was fitted to is chosen, unless `family` says which. `progress` is told how many sessions have been finished since it
+/// meta-orders it was fitted to is chosen, where a parameter more has to improve it by 1%, unless `family` says which. `progress` is told how many sessions have been finished since it
 /// was last told; there are twice [`Settings::sessions`].
 ///
 /// # Errors
@@ -178,7 +181,8 @@ pub fn calibrate(
     let fresh = measure(market, latency, &settings.fresh(), stop, progress)?;
     let mut fits =
         Family::ALL.into_iter().map(|family| fit(family, &measured)).collect::<Result<Vec<_>, _>>()?;
-    fits.sort_by(|one, other| one.objective.total_cmp(&other.objective));
+    let merit = |fit: &Fit| fit.objective * (1.0 + WORTH * fit.values.len() as f64);
+    fits.sort_by(|one, other| merit(one).total_cmp(&merit(other)));
     let chosen = family.and_then(|family| fits.iter().find(|fit| fit.family == family)).unwrap_or(&fits[0]);
     let conditions = measured.conditions;
     Ok(Calibration {
