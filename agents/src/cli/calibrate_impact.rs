@@ -102,7 +102,7 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
         ),
         ..Settings::default()
     };
-    settings.validate().map_err(|error| {
+    settings.validate_for_fit().map_err(|error| {
         let text = error.to_string();
         let (option, rest) = text.split_once(' ').unwrap_or((&text, ""));
         Failure::Usage(format!("--{} {rest}", option.replace('_', "-")))

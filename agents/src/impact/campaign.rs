@@ -58,7 +58,7 @@ impl Settings {
     /// # Errors
     /// The first that is not legal.
     pub fn validate(&self) -> Result<(), ParameterError> {
-        length("sizes", self.sizes.len(), 2..=20)?;
+        length("sizes", self.sizes.len(), 1..=20)?;
         length("rates", self.rates.len(), 1..=20)?;
         for &lots in &self.sizes {
             if !(1..=100_000).contains(&lots) {
@@ -91,6 +91,15 @@ impl Settings {
             return Err(ParameterError::new("sessions", self.sessions, "a whole number from 2 to 1000000"));
         }
         Ok(())
+    }
+
+    /// Checks every field, and that there are sizes enough to fit models to.
+    ///
+    /// # Errors
+    /// The first that is not legal.
+    pub fn validate_for_fit(&self) -> Result<(), ParameterError> {
+        length("sizes", self.sizes.len(), 2..=20)?;
+        self.validate()
     }
 
     /// All pairs of a size and a rate: rate by rate, sizes ascending.

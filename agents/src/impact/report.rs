@@ -177,6 +177,7 @@ pub fn calibrate(
     stop: &AtomicBool,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Calibration, CalibrationError> {
+    settings.validate_for_fit()?;
     let measured = measure(market, latency, settings, stop, progress)?;
     let fresh = measure(market, latency, &settings.fresh(), stop, progress)?;
     let mut fits =
