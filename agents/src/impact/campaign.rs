@@ -66,7 +66,7 @@ impl Settings {
             }
         }
         for &rate in &self.rates {
-            if !(rate >= 1e-4 && rate <= 1e4) {
+            if !(1e-4..=1e4).contains(&rate) {
                 return Err(ParameterError::new("rates", rate, "lots a second from 0.0001 to 10000"));
             }
         }
@@ -80,7 +80,7 @@ impl Settings {
             return Err(ParameterError::new("warm_up", self.warm_up_seconds, "0 to 1000000 seconds"));
         }
         let lag = self.volatility_lag_seconds;
-        if !(lag >= 0.1 && lag <= self.window_seconds()) {
+        if !(0.1..=self.window_seconds()).contains(&lag) {
             let legal = format!(
                 "0.1 to {} seconds, the longest meta-order and its relaxation",
                 self.window_seconds()

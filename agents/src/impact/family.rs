@@ -115,8 +115,12 @@ impl Family {
 
     /// True where a parameter has run into an end of its range, so that its standard error says nothing.
     pub(super) fn at_bound(self, parameter: usize, free: &[f64]) -> bool {
-        const END: f64 = 7.0;
-        matches!(self.ranges()[parameter], Range::UpTo(_)) && free[parameter].abs() > END
+        match self.ranges()[parameter] {
+            // Within a thousandth of an end.
+            Range::UpTo(_) => free[parameter].abs() > 7.0,
+            // Below 1e-10: as good as 0.
+            Range::Positive => free[parameter] < -23.0,
+        }
     }
 
     /// How far apart a prediction is compared for its derivative by a free parameter: a book's mid moves in steps.

@@ -13,7 +13,7 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), Box<dyn Error>>;
 
 // Okabe and Ito's colours, told apart by all kinds of eyes.
-const COLOURS: [RGBColor; 7] = [
+const COLOURS: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -21,6 +21,7 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(230, 159, 0),
     RGBColor(86, 180, 233),
     RGBColor(90, 90, 90),
+    RGBColor(128, 64, 0),
 ];
 const SIZE: (u32, u32) = (1180, 860);
 const STEPS: usize = 120;
@@ -102,6 +103,11 @@ fn builder<'a, 'b>(area: &'a Area<'b>, title: &str) -> ChartBuilder<'a, 'b, SVGB
     builder
 }
 
+/// Room above the lines for their legend, as a factor.
+fn headroom(lines: &[Line<'_>]) -> f64 {
+    1.08 + 0.07 * lines.len() as f64
+}
+
 /// As few digits as a label needs.
 fn short(value: &f64) -> String {
     let text = format!("{value:.3}");
@@ -149,8 +155,8 @@ fn costs(area: &Area<'_>, calibration: &Calibration, title: &str, lines: &[Line<
     let measured =
         lines.iter().flat_map(|line| &line.points).map(|cell| cell.cost_ticks + 2.0 * cell.cost_se);
     let top = curves.iter().flatten().map(|point| point.1).chain(measured).fold(0.1, f64::max);
-    let mut chart =
-        builder(area, title).build_cartesian_2d((least * 0.85..most * 1.18).log_scale(), 0.0..top * 1.08)?;
+    let mut chart = builder(area, title)
+        .build_cartesian_2d((least * 0.85..most * 1.18).log_scale(), 0.0..top * headroom(lines))?;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
@@ -205,7 +211,7 @@ fn relaxation(area: &Area<'_>, calibration: &Calibration, title: &str, lines: &[
         .chain(measured)
         .fold((0.0_f64, 0.1_f64), |(low, high), value| (low.min(value), high.max(value)));
     let mut chart = builder(area, title)
-        .build_cartesian_2d((0.93..(1.0 + longest) * 1.08).log_scale(), low * 1.1..high * 1.08)?;
+        .build_cartesian_2d((0.93..(1.0 + longest) * 1.08).log_scale(), low * 1.1..high * headroom(lines))?;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)

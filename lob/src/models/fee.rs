@@ -99,6 +99,10 @@ impl FeeRate {
 }
 
 /// The fees of a market, as configured.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "copied once an environment, so that nobody needs a lifetime for it"
+)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FeeConfig {

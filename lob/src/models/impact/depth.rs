@@ -167,11 +167,7 @@ impl DepthSide {
                 break;
             }
             missing = boundary;
-            if rising {
-                front += 1;
-            } else if front > 0 {
-                front -= 1;
-            }
+            front = if rising { front + 1 } else { front.saturating_sub(1) };
         }
         (total / seconds, after(self.missing, seconds))
     }
