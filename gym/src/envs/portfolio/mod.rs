@@ -247,8 +247,7 @@ impl PortfolioRebalancing {
             turnover += change;
             // No volumes are known: the market is taken as being without bounds.
             let participation = 0.0;
-            cost +=
-                change * self.rules.cost.fraction(participation, libm::sqrt(self.rolling.variance(asset)));
+            cost += change * self.rules.cost.fraction(participation, self.rolling.variance(asset).sqrt());
         }
         (turnover, cost)
     }
@@ -258,18 +257,14 @@ impl PortfolioRebalancing {
         let rules = &*self.rules;
         let (n, columns) = (rules.assets, rules.columns);
         let risk = rules.return_windows.len();
-        for index in 0..risk {
-            let returns = self.rolling.returns(index);
-            for (row, value) in observation.chunks_exact_mut(columns).zip(returns) {
-                row[index] = *value as f32;
-            }
-        }
         if rules.risk == Risk::Covariance {
             self.rolling.covariances(&self.weights[..n], &mut self.covariances);
         }
-        for (asset, (row, weight)) in
-            observation.chunks_exact_mut(columns).zip(&self.weights[..n]).enumerate()
-        {
+        let rows = observation.chunks_exact_mut(columns);
+        for (asset, (row, weight)) in rows.zip(&self.weights[..n]).enumerate() {
+            for (index, value) in row[..risk].iter_mut().enumerate() {
+                *value = self.rolling.returns(index)[asset] as f32;
+            }
             row[risk] = match rules.risk {
                 Risk::Variance => self.rolling.variance(asset),
                 Risk::Covariance => self.covariances[asset],

@@ -15,6 +15,8 @@ pub(super) struct Rolling {
     sums: Vec<f64>,
     /// Window of the moments.
     risk_window: usize,
+    /// 1 / (that window - 1).
+    per_freedom: f64,
     means: Vec<f64>,
     /// Sums of squared deviations from the means.
     squares: Vec<f64>,
@@ -33,6 +35,7 @@ impl Rolling {
             windows: windows.to_vec(),
             sums: vec![0.0; windows.len() * assets],
             risk_window,
+            per_freedom: 1.0 / (risk_window - 1) as f64,
             means: vec![0.0; assets],
             squares: vec![0.0; assets],
             portfolio: vec![0.0; risk_window],
@@ -123,7 +126,7 @@ impl Rolling {
     /// Sample variance of an asset's log growth.
     #[inline]
     pub(super) fn variance(&self, asset: usize) -> f64 {
-        self.squares[asset] / (self.risk_window - 1) as f64
+        self.squares[asset] * self.per_freedom
     }
 
     /// Sample covariance of each asset's log growth with that of a portfolio of `weights`.
@@ -139,7 +142,7 @@ impl Rolling {
         mean /= self.risk_window as f64;
         out.fill(0.0);
         for back in 1..=self.risk_window {
-            let deviation = (self.portfolio[back - 1] - mean) / (self.risk_window - 1) as f64;
+            let deviation = (self.portfolio[back - 1] - mean) * self.per_freedom;
             let values = row(&self.ring, n, self.capacity, self.head, back);
             for ((out, value), own) in out.iter_mut().zip(values).zip(&self.means) {
                 *out += (value - own) * deviation;
