@@ -84,8 +84,8 @@ impl Literal {
                 if price > 0.0 { value / price } else { 0.0 }
             })
             .collect();
-        for i in 0..n {
-            let notional = (target[i] - self.shares[i]) * self.prices[self.t][i];
+        for (i, target) in target.iter().enumerate() {
+            let notional = (target - self.shares[i]) * self.prices[self.t][i];
             self.cash -= notional;
             self.cash -= notional.abs() * cost;
         }

@@ -245,7 +245,7 @@ impl PortfolioRebalancing {
         for (asset, (target, weight)) in self.targets[..n].iter().zip(&self.weights[..n]).enumerate() {
             let change = (target - weight).abs();
             turnover += change;
-            // No volumes are known: the market is taken as being without bounds.
+            // No volumes are known: the market is taken to be without bounds.
             let participation = 0.0;
             cost += change * self.rules.cost.fraction(participation, self.rolling.variance(asset).sqrt());
         }
@@ -384,8 +384,7 @@ impl Env for PortfolioRebalancing {
                 *weight = target * growth * per;
             }
         }
-        // Also true of a value that is no number.
-        let ruined = !(self.nav > self.rules.ruin);
+        let ruined = self.nav.is_nan() || self.nav <= self.rules.ruin;
         let log_return = libm::log(if ruined { self.rules.ruin } else { self.nav } / before);
         self.last = Period { log_return, gross_return: gross - 1.0, cost, turnover };
         self.fees += cost * before;
