@@ -154,7 +154,7 @@ impl Literal {
         };
         let portfolio = of_window(&|t| (0..n).map(|asset| weights[asset] * growth(t, asset)).sum::<f64>());
         let mut seen = Vec::new();
-        for asset in 0..n {
+        for (asset, &weight) in weights.iter().enumerate() {
             for &back in &self.config.return_windows {
                 seen.push((self.prices[self.t][asset] / self.prices[self.t - back][asset]).ln());
             }
@@ -163,7 +163,7 @@ impl Literal {
                 Risk::Variance => covariance(&own, &own),
                 Risk::Covariance => covariance(&own, &portfolio),
             });
-            seen.push(weights[asset]);
+            seen.push(weight);
         }
         if self.config.cash {
             for &back in &self.config.return_windows {
