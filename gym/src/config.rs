@@ -11,7 +11,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::envs::{ExecutionConfig, MarketMakingConfig, ModelMarketMakingConfig};
+use crate::envs::{
+    ExecutionConfig, MarketMakingConfig, ModelMarketMakingConfig, MultiAssetTradingConfig,
+    PortfolioRebalancingConfig,
+};
 use crate::market::MarketSettings;
 
 /// Settings that cannot be used.
@@ -190,6 +193,10 @@ pub enum Task {
     Execution(ExecutionConfig),
     /// Quotes in a model without a book.
     ModelMarketMaking(ModelMarketMakingConfig),
+    /// Trades several assets at given prices.
+    MultiAssetTrading(MultiAssetTradingConfig),
+    /// Keeps several assets at weights of its choice.
+    PortfolioRebalancing(PortfolioRebalancingConfig),
 }
 
 /// An environment, as configured: the keys of `env` in a file, or of `env.` in `--set`, or the keyword arguments in Python.
@@ -216,7 +223,8 @@ const SHIPPED: [(&str, &str); 2] = [
 
 impl EnvConfig {
     /// The environments.
-    pub const NAMES: [&str; 3] = ["market_making", "execution", "model_market_making"];
+    pub const NAMES: [&str; 5] =
+        ["market_making", "execution", "model_market_making", "multi_asset_trading", "portfolio_rebalancing"];
 
     /// An environment at its defaults, or a configuration that comes with the library: `market_making_classic`,
     /// `avellaneda_stoikov`.
@@ -295,6 +303,14 @@ impl EnvConfig {
                     let legal = [keys_of(&ModelMarketMakingConfig::default()), common()].concat();
                     (Task::ModelMarketMaking(parse(own, &legal)?), legal)
                 }
+                Some("multi_asset_trading") => {
+                    let legal = [keys_of(&MultiAssetTradingConfig::default()), common()].concat();
+                    (Task::MultiAssetTrading(parse(own, &legal)?), legal)
+                }
+                Some("portfolio_rebalancing") => {
+                    let legal = [keys_of(&PortfolioRebalancingConfig::default()), common()].concat();
+                    (Task::PortfolioRebalancing(parse(own, &legal)?), legal)
+                }
                 _ => {
                     let text = name.as_str().unwrap_or_default();
                     return Err(ParameterError::new("name", &name, one_of(&Self::NAMES, text)));
@@ -308,6 +324,8 @@ impl EnvConfig {
                 Task::MarketMaking(config) => config.validate()?,
                 Task::Execution(config) => config.validate()?,
                 Task::ModelMarketMaking(config) => config.validate()?,
+                Task::MultiAssetTrading(config) => config.validate()?,
+                Task::PortfolioRebalancing(config) => config.validate()?,
             }
             Ok(Self { task, market, max_episode_steps, directory: directory.to_owned() })
         };
@@ -320,6 +338,8 @@ impl EnvConfig {
             Task::MarketMaking(_) => "market_making",
             Task::Execution(_) => "execution",
             Task::ModelMarketMaking(_) => "model_market_making",
+            Task::MultiAssetTrading(_) => "multi_asset_trading",
+            Task::PortfolioRebalancing(_) => "portfolio_rebalancing",
         }
     }
 
@@ -349,6 +369,8 @@ impl EnvConfig {
             Task::MarketMaking(config) => (to_map(config), true),
             Task::Execution(config) => (to_map(config), true),
             Task::ModelMarketMaking(config) => (to_map(config), false),
+            Task::MultiAssetTrading(config) => (to_map(config), false),
+            Task::PortfolioRebalancing(config) => (to_map(config), false),
         };
         let mut map = Map::from_iter([("name".to_owned(), self.name().into())]);
         if has_market {
