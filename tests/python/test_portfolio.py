@@ -175,3 +175,25 @@ def test_a_portfolios_batch_has_its_shape() -> None:
     observations, rewards, terminated, truncated, infos = batch.step(batch.action_space.sample())
     assert observations in batch.observation_space and rewards.shape == (8,)
     assert not terminated.any() and not truncated.any() and (infos["nav"] > 0).all()
+
+
+@pytest.mark.parametrize("name", ["PortfolioRebalancing", "MultiAssetTrading"])
+def test_fees_and_impact_are_settings_like_others(name: str) -> None:
+    """They are charged besides the share, one by one, and what is not legal is named."""
+
+    def costs(**settings: Any) -> tuple[float, float]:
+        env = gymnasium.make(f"lobgym/{name}-v0", transaction_cost=0.0, **settings)
+        env.reset(seed=3)
+        action = np.zeros(env.action_space.shape, np.float32)
+        action[0] = 1.0
+        *_, info = env.step(action)
+        return info["fees"], info["impact"]
+
+    fees = {"maker_taker": {"maker": {"basis_points": 0.0}, "taker": {"basis_points": 2.0}}}
+    impact = {"square_root": {"y": 0.5, "memory_seconds": 3600.0}}
+    assert costs() == (0.0, 0.0)
+    assert costs(fees=fees)[0] > 0 and costs(fees=fees)[1] == 0.0
+    thin, deep = costs(impact=impact, conditions={"volume": 1e7}), costs(impact=impact, conditions={"volume": 1e9})
+    assert thin[0] == deep[0] == 0.0 and thin[1] > 5 * deep[1] > 0
+    with pytest.raises(ValueError, match=r"impact.square_root.y is -1"):
+        costs(impact={"square_root": {"y": -1.0}})

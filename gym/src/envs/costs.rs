@@ -196,6 +196,15 @@ impl Orders {
         }
     }
 
+    /// Rough time that an order takes, for the sharing out among threads.
+    pub(super) fn cost_ns(&self) -> u64 {
+        match self.models.first() {
+            None => 20,
+            Some(Impact::Transient(_) | Impact::SquareRoot(_) | Impact::Book(_)) => 1_500,
+            Some(_) => 60,
+        }
+    }
+
     /// Whether anybody asks how much prices move.
     pub(super) fn has_impact(&self) -> bool {
         !self.models.is_empty()

@@ -87,6 +87,11 @@ pub trait PriceProcess: Clone {
     fn period_seconds(&self) -> Option<f64> {
         None
     }
+
+    /// Rough time that a period of one asset takes beyond that of a few numbers that are drawn, ns: for the sharing out among threads.
+    fn period_cost_ns(&self) -> u64 {
+        0
+    }
 }
 
 /// Where prices come from, as configured. The name of a process is a key, its parameters are below it.
@@ -297,6 +302,10 @@ impl PriceProcess for AnyProcess {
 
     fn period_seconds(&self) -> Option<f64> {
         dispatch!(self, process => process.period_seconds())
+    }
+
+    fn period_cost_ns(&self) -> u64 {
+        dispatch!(self, process => process.period_cost_ns())
     }
 }
 

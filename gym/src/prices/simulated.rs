@@ -193,4 +193,8 @@ impl PriceProcess for Simulated {
     fn period_seconds(&self) -> Option<f64> {
         Some(self.period_seconds)
     }
+
+    fn period_cost_ns(&self) -> u64 {
+        (self.period_seconds * 900.0) as u64
+    }
 }

@@ -411,6 +411,9 @@ impl Env for MultiAssetTrading {
 
     fn step_cost_ns(&self) -> u64 {
         let drawn = if self.process.is_some() { 40 } else { 6 };
+        let orders = self.orders.as_ref().map_or(0, Orders::cost_ns);
+        let market = self.process.as_ref().map_or(0, PriceProcess::period_cost_ns);
         40 + (drawn * self.rules.assets + self.rules.features_len) as u64
+            + (orders + market) * self.rules.assets as u64
     }
 }

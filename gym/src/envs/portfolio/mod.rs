@@ -477,6 +477,7 @@ impl Env for PortfolioRebalancing {
     }
 
     fn step_cost_ns(&self) -> u64 {
-        60 + 45 * self.rules.assets as u64
+        let orders = self.orders.as_ref().map_or(0, Orders::cost_ns);
+        60 + (45 + self.process.period_cost_ns() + orders) * self.rules.assets as u64
     }
 }
