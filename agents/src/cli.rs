@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod bench_env;
+mod calibrate_impact;
 mod compare;
 mod env_args;
 mod episode;
@@ -63,6 +64,8 @@ enum Command {
     /// Look into trained policies
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Measure what meta-orders cost in a market, and fit impact models to it
+    CalibrateImpact(calibrate_impact::Arguments),
     /// Train an agent: a run's directory with metrics, checkpoints and the policy
     #[cfg(feature = "torch")]
     Train(train::Arguments),
@@ -92,6 +95,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Episode(arguments) => episode::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Policy(command) => policy::run(&command),
+        Command::CalibrateImpact(arguments) => calibrate_impact::run(&arguments),
         #[cfg(feature = "torch")]
         Command::Train(arguments) => train::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),

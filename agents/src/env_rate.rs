@@ -82,6 +82,7 @@ pub fn bar(name: &str) -> Option<f64> {
         "market_making" => Some(1.5e6),
         "execution" => Some(8e4),
         "model_market_making" => Some(1e7),
+        "multi_asset_trading" | "portfolio_rebalancing" => Some(1e6),
         _ => None,
     }
 }

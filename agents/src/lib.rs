@@ -11,6 +11,7 @@ pub mod env_rate;
 pub mod evaluate;
 pub mod evaluation;
 pub mod execution;
+pub mod impact;
 pub mod market_making;
 pub mod policy;
 pub mod report;

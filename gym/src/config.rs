@@ -5,13 +5,18 @@ use std::path::{Path, PathBuf};
 use lob::ParameterError;
 use lob::data::NpzError;
 use lob::flow::MarketConfigError;
+use lob::models::ImpactConfig;
+use lob::models::impact::ImpactFileError;
 use lob::sim::LatencyError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::envs::{ExecutionConfig, MarketMakingConfig, ModelMarketMakingConfig};
+use crate::envs::{
+    ExecutionConfig, MarketMakingConfig, ModelMarketMakingConfig, MultiAssetTradingConfig,
+    PortfolioRebalancingConfig,
+};
 use crate::market::MarketSettings;
 
 /// Settings that cannot be used.
@@ -53,6 +58,9 @@ pub enum ConfigError {
     /// Recorded latencies.
     #[error(transparent)]
     Latency(#[from] LatencyError),
+    /// A file with an impact model.
+    #[error(transparent)]
+    Impact(#[from] ImpactFileError),
 }
 
 /// Settings as text has them: nested maps, not yet checked against any schema.
@@ -190,6 +198,10 @@ pub enum Task {
     Execution(ExecutionConfig),
     /// Quotes in a model without a book.
     ModelMarketMaking(ModelMarketMakingConfig),
+    /// Trades several assets at given prices.
+    MultiAssetTrading(MultiAssetTradingConfig),
+    /// Keeps several assets at weights of its choice.
+    PortfolioRebalancing(PortfolioRebalancingConfig),
 }
 
 /// An environment, as configured: the keys of `env` in a file, or of `env.` in `--set`, or the keyword arguments in Python.
@@ -216,7 +228,8 @@ const SHIPPED: [(&str, &str); 2] = [
 
 impl EnvConfig {
     /// The environments.
-    pub const NAMES: [&str; 3] = ["market_making", "execution", "model_market_making"];
+    pub const NAMES: [&str; 5] =
+        ["market_making", "execution", "model_market_making", "multi_asset_trading", "portfolio_rebalancing"];
 
     /// An environment at its defaults, or a configuration that comes with the library: `market_making_classic`,
     /// `avellaneda_stoikov`.
@@ -278,8 +291,11 @@ impl EnvConfig {
             };
             let (mut market, mut own) = (Map::new(), Map::new());
             let market_keys = keys_of(&MarketSettings::default());
+            // Portfolios pay fees too, but not those of a market that they are in.
+            let has_market = !matches!(name.as_str(), Some("multi_asset_trading" | "portfolio_rebalancing"));
             for (key, value) in map {
-                if market_keys.contains(&key) { &mut market } else { &mut own }.insert(key, value);
+                if has_market && market_keys.contains(&key) { &mut market } else { &mut own }
+                    .insert(key, value);
             }
             let with_market = |keys: Vec<String>| [keys, market_keys.clone(), common()].concat();
             let (task, legal) = match name.as_str() {
@@ -295,6 +311,14 @@ impl EnvConfig {
                     let legal = [keys_of(&ModelMarketMakingConfig::default()), common()].concat();
                     (Task::ModelMarketMaking(parse(own, &legal)?), legal)
                 }
+                Some("multi_asset_trading") => {
+                    let legal = [keys_of(&MultiAssetTradingConfig::default()), common()].concat();
+                    (Task::MultiAssetTrading(parse(own, &legal)?), legal)
+                }
+                Some("portfolio_rebalancing") => {
+                    let legal = [keys_of(&PortfolioRebalancingConfig::default()), common()].concat();
+                    (Task::PortfolioRebalancing(parse(own, &legal)?), legal)
+                }
                 _ => {
                     let text = name.as_str().unwrap_or_default();
                     return Err(ParameterError::new("name", &name, one_of(&Self::NAMES, text)));
@@ -308,6 +332,8 @@ impl EnvConfig {
                 Task::MarketMaking(config) => config.validate()?,
                 Task::Execution(config) => config.validate()?,
                 Task::ModelMarketMaking(config) => config.validate()?,
+                Task::MultiAssetTrading(config) => config.validate()?,
+                Task::PortfolioRebalancing(config) => config.validate()?,
             }
             Ok(Self { task, market, max_episode_steps, directory: directory.to_owned() })
         };
@@ -320,6 +346,8 @@ impl EnvConfig {
             Task::MarketMaking(_) => "market_making",
             Task::Execution(_) => "execution",
             Task::ModelMarketMaking(_) => "model_market_making",
+            Task::MultiAssetTrading(_) => "multi_asset_trading",
+            Task::PortfolioRebalancing(_) => "portfolio_rebalancing",
         }
     }
 
@@ -339,6 +367,18 @@ impl EnvConfig {
             std::path::absolute(&path).map_err(|problem| ConfigError::Io { path, problem })
         };
         self.market.map_paths(&absolute)?;
+        let (prices, impact) = match &mut self.task {
+            Task::MultiAssetTrading(own) => (&mut own.prices, &mut own.impact),
+            Task::PortfolioRebalancing(own) => (&mut own.prices, &mut own.impact),
+            Task::MarketMaking(_) | Task::Execution(_) | Task::ModelMarketMaking(_) => {
+                self.directory = absolute(Path::new("."))?;
+                return Ok(self);
+            }
+        };
+        prices.map_paths(&absolute)?;
+        if let ImpactConfig::File(file) = impact {
+            *file = absolute(file)?;
+        }
         self.directory = absolute(Path::new("."))?;
         Ok(self)
     }
@@ -349,6 +389,8 @@ impl EnvConfig {
             Task::MarketMaking(config) => (to_map(config), true),
             Task::Execution(config) => (to_map(config), true),
             Task::ModelMarketMaking(config) => (to_map(config), false),
+            Task::MultiAssetTrading(config) => (to_map(config), false),
+            Task::PortfolioRebalancing(config) => (to_map(config), false),
         };
         let mut map = Map::from_iter([("name".to_owned(), self.name().into())]);
         if has_market {

@@ -23,6 +23,7 @@ mod env;
 pub mod envs;
 mod episodes;
 mod market;
+pub mod prices;
 mod quoting;
 pub mod render;
 mod reward;

@@ -1,7 +1,7 @@
 """An event-driven limit order book simulator with environments for reinforcement learning.
 
-``import lobgym`` registers ``lobgym/Execution-v0``, ``lobgym/MarketMaking-v0`` and ``lobgym/ModelMarketMaking-v0`` with Gymnasium, for
-``gymnasium.make`` and, as one native batch on worker threads, ``gymnasium.make_vec``.
+``import lobgym`` registers ``lobgym/Execution-v0``, ``lobgym/MarketMaking-v0``, ``lobgym/ModelMarketMaking-v0``,
+``lobgym/PortfolioRebalancing-v0`` and ``lobgym/MultiAssetTrading-v0`` with Gymnasium, for ``gymnasium.make`` and, as one native batch on worker threads, ``gymnasium.make_vec``.
 """
 
 from gymnasium.envs.registration import register as _register
@@ -102,6 +102,8 @@ for _id, _name in {
     "lobgym/Execution-v0": "execution",
     "lobgym/MarketMaking-v0": "market_making",
     "lobgym/ModelMarketMaking-v0": "model_market_making",
+    "lobgym/MultiAssetTrading-v0": "multi_asset_trading",
+    "lobgym/PortfolioRebalancing-v0": "portfolio_rebalancing",
 }.items():
     _register(
         _id,

@@ -11,6 +11,7 @@ use pyo3::types::PyDict;
 use serde_json::Value;
 
 use crate::errors;
+use crate::tables::Tables;
 
 /// The environment `name` with the settings of `config` (a dictionary, the name of a configuration that comes with the library, or the
 /// path of a YAML file), overridden by `settings`.
@@ -36,7 +37,12 @@ pub(crate) fn resolve(
         map.extend(more);
     }
     let mut named_here = Vec::new();
+    let mut tables = Tables::default();
     if let Some(settings) = settings {
+        let settings = &settings.copy()?;
+        if let Some(task) = task.as_str() {
+            tables = Tables::take(task, settings)?;
+        }
         let own = mapping(settings.as_mapping(), "", 0)?;
         named_here.extend(own.keys().cloned());
         map.extend(own);
@@ -47,7 +53,8 @@ pub(crate) fn resolve(
         let problem = ParameterError::new("name", found, format!("{task}, as this environment is one"));
         return Err(refuse(problem.into()));
     }
-    EnvConfig::from_map(&map, &directory, "").map_err(|error| match (error, file) {
+    let read = EnvConfig::from_map(&map, &directory, "").and_then(|config| tables.put_into(config));
+    read.map_err(|error| match (error, file) {
         (ConfigError::Parameter(problem), Some(path)) => {
             let key = problem.key.split(['.', '[']).next().unwrap_or_default();
             if named_here.iter().any(|name| name == key) {

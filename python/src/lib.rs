@@ -18,6 +18,7 @@ mod simulate;
 mod simulator;
 mod space;
 mod state;
+mod tables;
 mod vector;
 
 use bridge::{errors, interrupt};

@@ -19,6 +19,8 @@ IDS = {
     "execution": "lobgym/Execution-v0",
     "market_making": "lobgym/MarketMaking-v0",
     "model_market_making": "lobgym/ModelMarketMaking-v0",
+    "multi_asset_trading": "lobgym/MultiAssetTrading-v0",
+    "portfolio_rebalancing": "lobgym/PortfolioRebalancing-v0",
 }
 
 
@@ -51,6 +53,8 @@ CASES = [
     Case("model_market_making", {"step_seconds": 0.02}),
     *(Case("market_making", {"steps": 40, "action": action}) for action in ("offsets_and_sizes", "grid", "ladder")),
     *(Case("execution", {"horizon_seconds": 120.0, "action": action}) for action in ("simplex", "discrete", "rate")),
+    Case("multi_asset_trading", {"steps": 12}),
+    Case("portfolio_rebalancing", {"steps": 15, "assets": 4}),
 ]
 
 

@@ -42,7 +42,7 @@ def test_gymnasiums_checker_is_content(case: Case, capsys: pytest.CaptureFixture
 
 def test_spaces_hold_what_is_seen(case: Case) -> None:
     env = case.env()
-    assert len(env.observation_components) == env.observation_space.shape[0]
+    assert len(env.observation_components) == np.prod(env.observation_space.shape)
     for observation, *_ in play(env, 200, seed=3):
         assert observation in env.observation_space
         assert observation.dtype == np.float32

@@ -364,12 +364,12 @@ def test_gymnasiums_wrappers_fit(model: Case) -> None:
 
 
 def test_frames_of_all_of_them(case: Case) -> None:
-    batch = case.batch(2, render_mode="rgb_array", render_size=(96, 64))
+    batch = case.batch(2, render_mode="rgb_array", render_size=(320, 200))
     batch.reset(seed=1)
     before = batch.render()
     batch.step(batch.action_space.sample())
     after = batch.render()
-    assert [frame.shape for frame in after] == [(64, 96, 3)] * 2
+    assert [frame.shape for frame in after] == [(200, 320, 3)] * 2
     assert not np.array_equal(before, after)
     texts = case.batch(2, render_mode="ansi")
     texts.reset(seed=1)

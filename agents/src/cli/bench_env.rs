@@ -17,7 +17,7 @@ const MEMORY_ENVS: usize = 10_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Environments or configurations that come with the program [default: market_making execution model_market_making]
+    /// Environments or configurations that come with the program [default: all environments]
     #[arg(value_name = "NAME", conflicts_with = "config")]
     names: Vec<String>,
     #[command(flatten)]

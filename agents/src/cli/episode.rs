@@ -190,7 +190,7 @@ fn quoter(
             let (sigma, decay) = model(arguments, config)?;
             let gamma = arguments.gamma.unwrap_or(match config.task {
                 Task::ModelMarketMaking(_) => 0.1,
-                Task::MarketMaking(_) | Task::Execution(_) => 0.01,
+                _ => 0.01,
             });
             let quoter = AvellanedaStoikov::new(gamma, sigma, decay, lots)?;
             let with = format!("gamma {gamma}, sigma {sigma:.4}, k {decay:.4}, {lots} lots");
@@ -210,7 +210,7 @@ fn model(arguments: &Arguments, config: &EnvConfig) -> Result<(f64, f64), Failur
     }
     let (sigma, decay) = match &config.task {
         Task::ModelMarketMaking(model) => (model.volatility, model.decay),
-        Task::MarketMaking(_) | Task::Execution(_) => {
+        _ => {
             let spinner = output::spinner("fitting the fill model to the market".to_owned());
             let market = config.market.resolve(&config.directory)?;
             let model = estimate_fill_model(&market.flow, &FillModelPlan::default())?;

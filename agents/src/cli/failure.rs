@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::env_rate::RateError;
 use crate::evaluation::EvaluateError;
 use crate::execution::EpisodeError;
+use crate::impact::CalibrationError;
 use crate::market_making::QuotingError;
 use crate::policy::PolicyError;
 use crate::simulate::SimulateError;
@@ -97,6 +98,9 @@ pub enum Failure {
     #[cfg(feature = "torch")]
     #[error(transparent)]
     Train(#[from] crate::rl::TrainError),
+    /// A market's impact could not be measured.
+    #[error(transparent)]
+    Calibration(CalibrationError),
     /// Our engines made other trades than the reference book.
     #[error("not exact: {0}; the trades differ from those of the reference book")]
     NotExact(String),
@@ -111,6 +115,17 @@ impl From<EvaluateError> for Failure {
             EvaluateError::Policy(error) => Self::Policy(error),
             EvaluateError::Episode(error) => Self::Episode(error),
             EvaluateError::Latency(error) => Self::Latency(error),
+        }
+    }
+}
+
+impl From<CalibrationError> for Failure {
+    fn from(error: CalibrationError) -> Self {
+        match error {
+            CalibrationError::Parameter(error) => Self::Parameter(error),
+            CalibrationError::Plot(problem) => Self::Plot(problem),
+            CalibrationError::Stopped => Self::Abandoned,
+            error => Self::Calibration(error),
         }
     }
 }

@@ -99,6 +99,11 @@ impl MarketArgs {
         self.source.name().unwrap_or_else(|| self.market.clone())
     }
 
+    /// See [`MarketSource::directory`].
+    pub(super) fn directory(&self) -> PathBuf {
+        self.source.directory()
+    }
+
     /// The options as a user would type them, without the program's name.
     pub(super) fn spelled(&self) -> String {
         let MarketSource { config, flow, book } = &self.source;

@@ -1,12 +1,18 @@
 //! The environments.
 
+mod costs;
 pub mod execution;
 mod market_making;
 mod model_market_making;
+mod multi_asset;
+pub mod portfolio;
 
+pub use costs::{DEFAULT_PERIOD_SECONDS, DEFAULT_VOLUME, TradingConditions};
 pub use execution::{Execution, ExecutionConfig, Moment};
 pub use market_making::{ActionKind, AtLimit, MarketMaking, MarketMakingConfig, ObservationKind};
 pub use model_market_making::{ModelMarketMaking, ModelMarketMakingConfig};
+pub use multi_asset::{MultiAssetTrading, MultiAssetTradingConfig};
+pub use portfolio::{PortfolioRebalancing, PortfolioRebalancingConfig};
 
 use crate::config::{ConfigError, EnvConfig, Task};
 use crate::env::{Action, Env, EnvError, Step};
@@ -23,6 +29,10 @@ pub enum AnyEnv {
     Execution(Box<Execution>),
     /// [`ModelMarketMaking`].
     ModelMarketMaking(ModelMarketMaking),
+    /// [`MultiAssetTrading`].
+    MultiAssetTrading(Box<MultiAssetTrading>),
+    /// [`PortfolioRebalancing`].
+    PortfolioRebalancing(Box<PortfolioRebalancing>),
 }
 
 impl AnyEnv {
@@ -40,6 +50,12 @@ impl AnyEnv {
                 Self::Execution(Box::new(Execution::new(own, &config.market.resolve(&config.directory)?)?))
             }
             Task::ModelMarketMaking(own) => Self::ModelMarketMaking(ModelMarketMaking::new(own)?),
+            Task::MultiAssetTrading(own) => {
+                Self::MultiAssetTrading(Box::new(MultiAssetTrading::new(own, &config.directory)?))
+            }
+            Task::PortfolioRebalancing(own) => {
+                Self::PortfolioRebalancing(Box::new(PortfolioRebalancing::new(own, &config.directory)?))
+            }
         })
     }
 }
@@ -51,6 +67,8 @@ macro_rules! dispatch {
             AnyEnv::MarketMaking($env) => $call,
             AnyEnv::Execution($env) => $call,
             AnyEnv::ModelMarketMaking($env) => $call,
+            AnyEnv::MultiAssetTrading($env) => $call,
+            AnyEnv::PortfolioRebalancing($env) => $call,
         }
     };
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::parameter::{ParameterError, Validity, finite, non_negative};
+use crate::parameter::{ParameterError, Validity, finite, length, non_negative};
 use crate::{Event, Owner, Price, Quantity, Side};
 
 /// Which side of a trade an order was on.
@@ -72,16 +72,21 @@ pub trait FeeModel {
 pub enum FeeRate {
     /// In 1/10,000 of |price| x lots.
     BasisPoints(f64),
-    /// In ticks for each lot, whatever the price.
+    /// In ticks for each lot (money for each share), whatever the price.
     PerLot(f64),
 }
 
 impl FeeRate {
     /// What a fill costs, in ticks x lots.
     pub fn of(self, fill: &Fill) -> f64 {
+        self.on(fill.quantity.0 as f64, fill.notional().unsigned_abs() as f64)
+    }
+
+    /// What trading `quantity` for `notional` costs, in the money of the notional.
+    pub fn on(self, quantity: f64, notional: f64) -> f64 {
         match self {
-            Self::BasisPoints(rate) => rate * 1e-4 * fill.notional().unsigned_abs() as f64,
-            Self::PerLot(rate) => rate * fill.quantity.0 as f64,
+            Self::BasisPoints(rate) => rate * 1e-4 * notional,
+            Self::PerLot(rate) => rate * quantity,
         }
     }
 
@@ -94,6 +99,10 @@ impl FeeRate {
 }
 
 /// The fees of a market, as configured.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "copied once an environment, so that nobody needs a lifetime for it"
+)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FeeConfig {
@@ -110,6 +119,93 @@ pub enum FeeConfig {
         #[serde(default)]
         minimum_per_order: Option<f64>,
     },
+    /// Maker and taker rates that fall with what the account trades.
+    Tiered {
+        /// The tiers, from volume 0 upwards.
+        tiers: FeeTiers,
+        /// What the account has traded in the time that the venue looks at (30 days, say), in the tiers' unit. It decides the tier and
+        /// does not change within a session; [`FeeConfig::at_volume`] is for accounts that live longer.
+        #[serde(default)]
+        trailing_volume: f64,
+        /// The least that an order with any fill pays in total, in ticks x lots; none for no minimum.
+        #[serde(default)]
+        minimum_per_order: Option<f64>,
+    },
+}
+
+/// The rates from a trailing volume on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeeTier {
+    /// Least trailing volume, in lots or money as the venue counts it.
+    pub volume: f64,
+    /// For fills of resting orders.
+    pub maker: FeeRate,
+    /// For fills of incoming orders.
+    pub taker: FeeRate,
+}
+
+/// 1 to 8 tiers with ascending volumes, the first from 0 on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<FeeTier>", into = "Vec<FeeTier>")]
+pub struct FeeTiers {
+    /// Those beyond `count` repeat the last one.
+    tiers: [FeeTier; Self::MOST],
+    count: usize,
+}
+
+impl FeeTiers {
+    /// How many there may be: a schedule stays small enough to be copied.
+    pub const MOST: usize = 8;
+
+    /// From a list.
+    ///
+    /// # Errors
+    /// Unless there are 1 to 8, the first from volume 0 on and each from a higher one than that before, with finite rates.
+    pub fn new(list: &[FeeTier]) -> Result<Self, ParameterError> {
+        length("tiers", list.len(), 1..=Self::MOST)?;
+        for (index, tier) in list.iter().enumerate() {
+            let key = format!("tiers[{index}]");
+            let legal = match index.checked_sub(1) {
+                None => {
+                    (tier.volume == 0.0).then_some(()).ok_or_else(|| "0: everybody has a tier".to_owned())
+                }
+                Some(before) => (tier.volume.is_finite() && tier.volume > list[before].volume)
+                    .then_some(())
+                    .ok_or_else(|| format!("a finite number above {}", list[before].volume)),
+            };
+            legal.map_err(|legal| ParameterError::new(format!("{key}.volume"), tier.volume, legal))?;
+            tier.maker.validate(&format!("{key}.maker"))?;
+            tier.taker.validate(&format!("{key}.taker"))?;
+        }
+        let tiers = std::array::from_fn(|index| list[index.min(list.len() - 1)]);
+        Ok(Self { tiers, count: list.len() })
+    }
+
+    /// The tiers, from volume 0 upwards.
+    pub fn list(&self) -> &[FeeTier] {
+        &self.tiers[..self.count]
+    }
+
+    /// The tier of a trailing volume.
+    pub fn at(&self, volume: f64) -> &FeeTier {
+        let reached = self.list().iter().take_while(|tier| tier.volume <= volume).count();
+        &self.tiers[reached.max(1) - 1]
+    }
+}
+
+impl TryFrom<Vec<FeeTier>> for FeeTiers {
+    type Error = ParameterError;
+
+    fn try_from(list: Vec<FeeTier>) -> Result<Self, Self::Error> {
+        Self::new(&list)
+    }
+}
+
+impl From<FeeTiers> for Vec<FeeTier> {
+    fn from(tiers: FeeTiers) -> Self {
+        tiers.list().to_vec()
+    }
 }
 
 impl FeeConfig {
@@ -125,7 +221,50 @@ impl FeeConfig {
                 taker.validate("maker_taker.taker")?;
                 non_negative("maker_taker.minimum_per_order", minimum_per_order.unwrap_or(0.0))
             }
+            // The tiers themselves were checked when they were made.
+            Self::Tiered { trailing_volume, minimum_per_order, .. } => {
+                non_negative("tiered.trailing_volume", *trailing_volume)?;
+                non_negative("tiered.minimum_per_order", minimum_per_order.unwrap_or(0.0))
+            }
         }
+    }
+
+    /// The rates for maker and taker fills, and the minimum of an order; `None` if trading is free.
+    pub fn rates(&self) -> Option<(FeeRate, FeeRate, Option<f64>)> {
+        match self {
+            Self::None => None,
+            Self::MakerTaker { maker, taker, minimum_per_order } => {
+                Some((*maker, *taker, *minimum_per_order))
+            }
+            Self::Tiered { tiers, trailing_volume, minimum_per_order } => {
+                let tier = tiers.at(*trailing_volume);
+                Some((tier.maker, tier.taker, *minimum_per_order))
+            }
+        }
+    }
+
+    /// The same schedule for an account that has traded `volume` in the time that the venue looks at; without tiers, nothing changes.
+    #[must_use]
+    pub fn at_volume(mut self, volume: f64) -> Self {
+        if let Self::Tiered { trailing_volume, .. } = &mut self {
+            *trailing_volume = volume;
+        }
+        self
+    }
+
+    /// What a whole order costs that trades `quantity` for `notional` (both >= 0, any unit of money), where there is no book: the
+    /// minimum and rates a lot (or share) are then in that money, basis points need no unit. 0 for an order of nothing.
+    pub fn of_order(&self, liquidity: Liquidity, quantity: f64, notional: f64) -> f64 {
+        let Some((maker, taker, minimum)) = self.rates() else { return 0.0 };
+        if quantity == 0.0 {
+            return 0.0;
+        }
+        let rate = match liquidity {
+            Liquidity::Maker => maker,
+            Liquidity::Taker => taker,
+        };
+        let fee = rate.on(quantity, notional);
+        minimum.map_or(fee, |minimum| fee.max(minimum))
     }
 }
 
@@ -133,7 +272,7 @@ impl FeeModel for FeeConfig {
     /// With a minimum, an order's total is `max(minimum, sum of its fills' fees)` after each of its fills: the first fill is
     /// charged the minimum, and later ones nothing until their sum exceeds it.
     fn fee(&self, fill: &Fill, order: &mut OrderFees) -> f64 {
-        let Self::MakerTaker { maker, taker, minimum_per_order } = self else { return 0.0 };
+        let Some((maker, taker, minimum_per_order)) = self.rates() else { return 0.0 };
         let rate = match fill.liquidity {
             Liquidity::Maker => maker,
             Liquidity::Taker => taker,
@@ -142,7 +281,7 @@ impl FeeModel for FeeConfig {
         order.accrued += fee;
         let charge = match minimum_per_order {
             None => fee,
-            Some(minimum) => order.accrued.max(*minimum) - order.charged,
+            Some(minimum) => order.accrued.max(minimum) - order.charged,
         };
         order.charged += charge;
         charge
@@ -192,6 +331,68 @@ mod tests {
         assert_eq!(bad.validate().unwrap_err().key, "maker_taker.maker.basis_points");
         assert_eq!(schedule(Some(-1.0)).validate().unwrap_err().key, "maker_taker.minimum_per_order");
         schedule(Some(1.0)).validate().unwrap();
+    }
+
+    fn tiers(volumes: &[f64]) -> Vec<FeeTier> {
+        let rates = [(-0.5, 5.0), (-1.0, 4.0), (-1.25, 2.0)].iter().cycle();
+        let tier = |(&volume, &(maker, taker))| FeeTier {
+            volume,
+            maker: FeeRate::BasisPoints(maker),
+            taker: FeeRate::BasisPoints(taker),
+        };
+        volumes.iter().zip(rates).map(tier).collect()
+    }
+
+    #[test]
+    fn rates_fall_with_the_volume_traded_before() {
+        let tiers = FeeTiers::new(&tiers(&[0.0, 1e3, 1e6])).unwrap();
+        let fees = FeeConfig::Tiered { tiers, trailing_volume: 0.0, minimum_per_order: None };
+        fees.validate().unwrap();
+        for (volume, taker, maker) in
+            [(0.0, 10.0, -1.0), (999.0, 10.0, -1.0), (1e3, 8.0, -2.0), (1e9, 4.0, -2.5)]
+        {
+            let fees = fees.at_volume(volume);
+            let charge = |liquidity| fees.fee(&fill(liquidity, 1000, 20), &mut OrderFees::default());
+            assert_eq!((charge(Liquidity::Taker), charge(Liquidity::Maker)), (taker, maker));
+            assert_eq!(fees.of_order(Liquidity::Taker, 20.0, 20_000.0), taker);
+        }
+        assert_eq!(schedule(None).at_volume(1e9), schedule(None));
+    }
+
+    #[test]
+    fn tiers_are_checked_where_they_are_read() {
+        for (volumes, key) in [
+            (&[][..], "tiers"),
+            (&[5.0], "tiers[0].volume"),
+            (&[0.0, 10.0, 10.0], "tiers[2].volume"),
+            (&[0.0, f64::NAN], "tiers[1].volume"),
+            (&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], "tiers"),
+        ] {
+            assert_eq!(FeeTiers::new(&tiers(volumes)).unwrap_err().key, key);
+        }
+        let text = "
+tiered:
+  tiers:
+    - {volume: 0, maker: {per_lot: -0.25}, taker: {per_lot: 0.5}}
+    - {volume: 1000, maker: {per_lot: -0.5}, taker: {per_lot: 0.25}}
+  minimum_per_order: 2";
+        let fees: FeeConfig = serde_saphyr::from_str(text).unwrap();
+        assert_eq!(
+            serde_saphyr::from_str::<FeeConfig>(&serde_saphyr::to_string(&fees).unwrap()).unwrap(),
+            fees
+        );
+        assert_eq!(fees.of_order(Liquidity::Taker, 10.0, 0.0), 5.0);
+        assert_eq!(fees.of_order(Liquidity::Taker, 1.0, 0.0), 2.0);
+        assert_eq!(fees.of_order(Liquidity::Taker, 0.0, 0.0), 0.0);
+        let error =
+            serde_saphyr::from_str::<FeeConfig>(&text.replace("volume: 1000", "volume: 0")).unwrap_err();
+        assert!(error.to_string().contains("tiers[1].volume is 0"), "{error}");
+        let bad = FeeConfig::Tiered {
+            tiers: FeeTiers::new(&tiers(&[0.0])).unwrap(),
+            trailing_volume: -1.0,
+            minimum_per_order: None,
+        };
+        assert_eq!(bad.validate().unwrap_err().key, "tiered.trailing_volume");
     }
 
     proptest! {

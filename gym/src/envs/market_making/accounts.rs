@@ -102,7 +102,7 @@ impl Accounts {
             FeeConfig::MakerTaker { minimum_per_order: None, .. } => {
                 fees.fee(fill, &mut OrderFees::default())
             }
-            FeeConfig::MakerTaker { .. } => {
+            FeeConfig::MakerTaker { .. } | FeeConfig::Tiered { .. } => {
                 let index = self.charged.iter().position(|charged| charged.0 == order);
                 let index = index.unwrap_or_else(|| {
                     // Orders that have gone are charged no more; several fills of one request come in a row.
