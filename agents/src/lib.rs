@@ -14,6 +14,7 @@ pub mod execution;
 pub mod impact;
 pub mod market_making;
 pub mod policy;
+pub mod portfolio;
 pub mod report;
 pub mod rl;
 pub mod sharing;
