@@ -66,6 +66,19 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// Periods that it looks back at.
+    pub fn window(&self) -> usize {
+        match *self {
+            Self::BuyAndHold | Self::EqualWeight { .. } => 0,
+            Self::MinimumVariance { window }
+            | Self::MeanVariance { window, .. }
+            | Self::CostAware { window, .. }
+            | Self::RiskParity { window } => window,
+        }
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
