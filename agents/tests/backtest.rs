@@ -144,6 +144,28 @@ fn every_strategy_lives_on_what_it_has() {
 }
 
 #[test]
+fn impact_is_told_from_fees() {
+    let names = ["equal_weight", "buy_and_hold"];
+    let mut settings = settings(&prices(ROWS, 0), &names, &json!({}));
+    let plain = backtest(&settings).unwrap();
+    settings.set("env.impact={square_root: {y: 1.0}}").unwrap();
+    let found = backtest(&settings).unwrap();
+    let (with, without) = (&found.outcomes[0], &plain.outcomes[0]);
+    assert!(with.metrics.impact > 0.0 && with.metrics.impact_money > 0.0);
+    assert_eq!(without.metrics.impact, 0.0);
+    assert!((with.metrics.fees / without.metrics.fees - 1.0).abs() < 1e-3, "fees stay what they are");
+    assert!(with.metrics.growth < without.metrics.growth);
+    assert_eq!(found.outcomes[1].track, plain.outcomes[1].track, "who does not trade moves nothing");
+    // Both are taken before the period's return is earned.
+    let (track, rows) = (&with.track, prices(ROWS, 0));
+    let growth = (0..ASSETS)
+        .map(|asset| rows[TEST_FROM + 2][asset] / rows[TEST_FROM + 1][asset] * track.weights[ASSETS + asset])
+        .sum::<f64>();
+    let wanted = track.nav[1] * (1.0 - track.fees[1] - track.impact[1]) * growth;
+    assert!((track.nav[2] / wanted - 1.0).abs() < 1e-9);
+}
+
+#[test]
 fn the_alternative_with_the_most_growth_on_the_validation_part_is_tested() {
     let rows = prices(ROWS, 0);
     let alternatives = ["mean_variance:window=20:risk_aversion=2", "mean_variance:window=40:risk_aversion=2"];
@@ -278,7 +300,7 @@ fn the_command_prints_and_writes_what_it_found() {
     let html = std::fs::read_to_string(&page).unwrap();
     let body = &html[html.find("<body>").unwrap()..html.rfind("</html>").unwrap()];
     let document = roxmltree::Document::parse(body).unwrap();
-    assert_eq!(document.descendants().filter(|node| node.has_tag_name("figure")).count(), 7);
+    assert_eq!(document.descendants().filter(|node| node.has_tag_name("figure")).count(), 6);
     assert!(!html.contains("<script") && !html.contains("src="), "complete in itself");
     assert_eq!(lobgym(&arguments).stdout, output.stdout, "the same again");
 }

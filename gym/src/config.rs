@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use lob::ParameterError;
 use lob::data::NpzError;
 use lob::flow::MarketConfigError;
+use lob::models::ImpactConfig;
+use lob::models::impact::ImpactFileError;
 use lob::sim::LatencyError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -56,6 +58,9 @@ pub enum ConfigError {
     /// Recorded latencies.
     #[error(transparent)]
     Latency(#[from] LatencyError),
+    /// A file with an impact model.
+    #[error(transparent)]
+    Impact(#[from] ImpactFileError),
 }
 
 /// Settings as text has them: nested maps, not yet checked against any schema.
@@ -286,8 +291,11 @@ impl EnvConfig {
             };
             let (mut market, mut own) = (Map::new(), Map::new());
             let market_keys = keys_of(&MarketSettings::default());
+            // Portfolios pay fees too, but not those of a market that they are in.
+            let has_market = !matches!(name.as_str(), Some("multi_asset_trading" | "portfolio_rebalancing"));
             for (key, value) in map {
-                if market_keys.contains(&key) { &mut market } else { &mut own }.insert(key, value);
+                if has_market && market_keys.contains(&key) { &mut market } else { &mut own }
+                    .insert(key, value);
             }
             let with_market = |keys: Vec<String>| [keys, market_keys.clone(), common()].concat();
             let (task, legal) = match name.as_str() {
@@ -359,6 +367,18 @@ impl EnvConfig {
             std::path::absolute(&path).map_err(|problem| ConfigError::Io { path, problem })
         };
         self.market.map_paths(&absolute)?;
+        let (prices, impact) = match &mut self.task {
+            Task::MultiAssetTrading(own) => (&mut own.prices, &mut own.impact),
+            Task::PortfolioRebalancing(own) => (&mut own.prices, &mut own.impact),
+            Task::MarketMaking(_) | Task::Execution(_) | Task::ModelMarketMaking(_) => {
+                self.directory = absolute(Path::new("."))?;
+                return Ok(self);
+            }
+        };
+        prices.map_paths(&absolute)?;
+        if let ImpactConfig::File(file) = impact {
+            *file = absolute(file)?;
+        }
         self.directory = absolute(Path::new("."))?;
         Ok(self)
     }

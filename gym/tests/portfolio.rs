@@ -339,7 +339,7 @@ fn known_expectations_are_seen_where_they_are_asked_for() {
             let expected: Vec<f64> = observation.chunks(4).map(|row| f64::from(row[3])).collect();
             let before: Vec<f64> = env.weights().to_vec();
             let action: Vec<f32> = before.iter().map(|&weight| weight as f32).collect();
-            let mut info = [0.0; 11];
+            let mut info = [0.0; PortfolioRebalancing::INFO.len()];
             env.step(Action::Continuous(&action), &mut observation);
             env.write_info(&mut info);
             let x: f64 = expected.iter().zip(&before).map(|(x, weight)| x * weight).sum::<f64>();

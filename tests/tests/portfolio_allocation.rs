@@ -17,6 +17,10 @@ fn steps_and_resets_do_not_allocate() {
         "{name: portfolio_rebalancing, prices: {garch: {}}, risk: covariance, cash: true, return_windows: [5, 60]}",
         "{name: portfolio_rebalancing, prices: {merton: {}}, weights: long_short, cash: true, reward: differential_sharpe}",
         "{name: portfolio_rebalancing, prices: {mean_reverting: {}}, observe_expected: true, assets: 50}",
+        "{name: portfolio_rebalancing, impact: {square_root: {y: 0.5, memory_seconds: 45}}, fees: {maker_taker: {maker: {basis_points: 0}, taker: {per_lot: 0.01}, minimum_per_order: 1}}}",
+        "{name: multi_asset_trading, impact: {transient: {coefficient: 0.4, decay: {power_law: {exponent: 0.7, shift_seconds: 3}}}}}",
+        "{name: multi_asset_trading, impact: {almgren_chriss: {temporary: 0.6, permanent: 0.03}}}",
+        "{name: portfolio_rebalancing, assets: 2, prices: {simulated: {period_seconds: 5}}, impact: {square_root: {y: 1}}}",
         "{name: portfolio_rebalancing, prices: {block_bootstrap: {returns: [[0.1, 0], [-0.05, 0.01]]}}}",
     ];
     for text in settings {

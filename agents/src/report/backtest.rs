@@ -57,58 +57,60 @@ pub fn backtest_html(page: &BacktestPage<'_>) -> String {
         })
         .collect();
     let markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            (head(title))
-            body {
-                header {
-                    h1 { (title) }
-                    p {
-                        (page.outcomes.len()) " strategies, " (page.assets) " assets: " (train.len()) " periods of history, "
-                        (validation.len()) " of validation, " (test.len()) " of test, which is what is shown."
+            (DOCTYPE)
+            html lang="en" {
+                (head(title))
+                body {
+                    header {
+                        h1 { (title) }
+                        p {
+                            (page.outcomes.len()) " strategies, " (page.assets) " assets: " (train.len()) " periods of history, "
+                            (validation.len()) " of validation, " (test.len()) " of test, which is what is shown."
+                        }
+                        p.guide { "Everything is after costs. One history is one draw: trust the paired differences, and their intervals." }
                     }
-                    p.guide { "Everything is after costs. One history is one draw: trust the paired differences, and their intervals." }
-                }
-                main {
-                    section #strategies {
-                        h2 { "Strategies" }
-                        (results(page.outcomes, &palette, winner))
-                        div.figures {
-                            @if let Some(first) = paired.first() {
-                                figure {
-                                    figcaption {
-                                        strong { "Paired differences to " (first.against) "." }
-                                        " Growth over the same periods, with 95% confidence intervals; right of zero is better."
+                    main {
+                        section #strategies {
+                            h2 { "Strategies" }
+                            (results(page.outcomes, &palette, winner))
+                            div.figures {
+                                @if let Some(first) = paired.first() {
+                                    figure {
+                                        figcaption {
+                                            strong { "Paired differences to " (first.against) "." }
+                                            " Growth over the same periods, with 95% confidence intervals; right of zero is better."
+                                        }
+                                        (figure::forest(&paired, &palette, 2, "difference in growth, % a year", &[]))
                                     }
-                                    (figure::forest(&paired, &palette, 2, "difference in growth, % a year", &[]))
                                 }
+                                (plot("Equity", "Net asset value, a multiple of the start.", page.outcomes, &palette, "equity", equity))
+                                (plot("Drawdown", "Loss since the maximum before.", page.outcomes, &palette, "drawdown, %", drawdown))
+                                (plot("Fees", "Paid so far, sum of shares of the net asset value.", page.outcomes, &palette, "fees, %",
+                                      |track| so_far(track, &track.fees)))
+                                @if page.outcomes.iter().any(|outcome| outcome.metrics.impact != 0.0) {
+    (plot("Impact", "Paid so far, sum of shares of the net asset value.", page.outcomes, &palette, "impact, %",
+                                      |track| so_far(track, &track.impact)))
+    }
                             }
-                            (plot("Equity", "Net asset value, a multiple of the start.", page.outcomes, &palette, "equity", equity))
-                            (plot("Drawdown", "Loss since the maximum before.", page.outcomes, &palette, "drawdown, %", drawdown))
-                            (plot("Fees", "Paid so far, sum of shares of the net asset value.", page.outcomes, &palette, "fees, %",
-                                  |track| so_far(track, &track.fees)))
-                            (plot("Impact", "Paid so far, sum of shares of the net asset value.", page.outcomes, &palette, "impact, %",
-                                  |track| so_far(track, &track.impact)))
                         }
-                    }
-                    section #weights {
-                        h2 { "Weights" }
-                        (weights(page))
-                    }
-                    @if page.outcomes.iter().any(|outcome| outcome.choices.iter().any(|choice| choice.growth.is_some())) {
-                        section #choices {
-                            h2 { "Parameters chosen" }
-                            (choices(page.outcomes))
+                        section #weights {
+                            h2 { "Weights" }
+                            (weights(page))
                         }
-                    }
-                    section #provenance {
-                        h2 { "How it was made" }
-                        dl { @for (name, value) in &page.settings { dt { (name) } dd { (value) } } }
+                        @if page.outcomes.iter().any(|outcome| outcome.choices.iter().any(|choice| choice.growth.is_some())) {
+                            section #choices {
+                                h2 { "Parameters chosen" }
+                                (choices(page.outcomes))
+                            }
+                        }
+                        section #provenance {
+                            h2 { "How it was made" }
+                            dl { @for (name, value) in &page.settings { dt { (name) } dd { (value) } } }
+                        }
                     }
                 }
             }
-        }
-    };
+        };
     markup.into_string()
 }
 

@@ -1,11 +1,13 @@
 //! The environments.
 
+mod costs;
 pub mod execution;
 mod market_making;
 mod model_market_making;
 mod multi_asset;
 pub mod portfolio;
 
+pub use costs::{DEFAULT_PERIOD_SECONDS, DEFAULT_VOLUME, TradingConditions};
 pub use execution::{Execution, ExecutionConfig, Moment};
 pub use market_making::{ActionKind, AtLimit, MarketMaking, MarketMakingConfig, ObservationKind};
 pub use model_market_making::{ModelMarketMaking, ModelMarketMakingConfig};

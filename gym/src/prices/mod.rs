@@ -13,10 +13,11 @@ mod mean_reverting;
 mod merton;
 mod per_asset;
 mod replay;
+mod simulated;
 mod stamp;
 mod table;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lob::ParameterError;
 use lob::parameter::{finite, positive};
@@ -32,6 +33,7 @@ pub use mean_reverting::{MeanReverting, MeanRevertingConfig};
 pub use merton::{Merton, MertonConfig};
 pub use per_asset::PerAsset;
 pub use replay::Replay;
+pub use simulated::{Simulated, SimulatedConfig};
 pub use table::{GivenConfig, Table};
 
 use crate::config::ConfigError;
@@ -70,6 +72,21 @@ pub trait PriceProcess: Clone {
     fn expected(&self) -> Option<&[f64]> {
         None
     }
+
+    /// Writes the prices as they are now, money a share, and returns true, where the process has prices and not growth alone.
+    fn prices(&self, _out: &mut [f64]) -> bool {
+        false
+    }
+
+    /// How many shares of each asset the market trades in a period, as observed up to now, where there is a market.
+    fn volumes(&self) -> Option<&[f64]> {
+        None
+    }
+
+    /// Length of a period, s, where the process knows it.
+    fn period_seconds(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// Where prices come from, as configured. The name of a process is a key, its parameters are below it.
@@ -90,6 +107,8 @@ pub enum PricesConfig {
     Given(GivenConfig),
     /// Prices of a CSV file.
     Csv(CsvConfig),
+    /// A simulated book for each asset.
+    Simulated(SimulatedConfig),
 }
 
 impl Default for PricesConfig {
@@ -135,6 +154,7 @@ impl PricesConfig {
             Self::BlockBootstrap(own) => own.validate().map_err(|error| within(error, "block_bootstrap")),
             Self::Given(own) => own.validate().map_err(|error| within(error, "given")),
             Self::Csv(own) => own.validate().map_err(|error| within(error, "csv")),
+            Self::Simulated(own) => own.validate().map_err(|error| within(error, "simulated")),
         }
     }
 
@@ -158,6 +178,9 @@ impl PricesConfig {
             }
             Self::Given(own) => Prices::Table { table: own.table.clone(), random_start: own.random_start },
             Self::Csv(own) => Prices::Table { table: own.read(directory)?, random_start: own.random_start },
+            Self::Simulated(own) => {
+                Prices::Process(AnyProcess::Simulated(Box::new(Simulated::new(own, count, directory)?)))
+            }
         };
         let found = prices.assets();
         if let Some(assets) = assets.filter(|&assets| assets != found) {
@@ -165,6 +188,25 @@ impl PricesConfig {
             return Err(ParameterError::new("assets", assets, legal).into());
         }
         Ok(prices)
+    }
+
+    /// Replaces the paths in the settings.
+    pub(crate) fn map_paths<E>(&mut self, of: &dyn Fn(&Path) -> Result<PathBuf, E>) -> Result<(), E> {
+        match self {
+            Self::Csv(own) => own.file = of(&own.file)?,
+            Self::BlockBootstrap(own) => {
+                if let Some(csv) = &mut own.csv {
+                    csv.file = of(&csv.file)?;
+                }
+            }
+            Self::Simulated(own) => own.map_paths(of)?,
+            Self::GeometricBrownian(_)
+            | Self::Garch(_)
+            | Self::Merton(_)
+            | Self::MeanReverting(_)
+            | Self::Given(_) => {}
+        }
+        Ok(())
     }
 }
 
@@ -204,6 +246,8 @@ pub enum AnyProcess {
     BlockBootstrap(BlockBootstrap),
     /// [`Replay`].
     Replay(Replay),
+    /// [`Simulated`].
+    Simulated(Box<Simulated>),
 }
 
 /// The same call on whichever process it is.
@@ -216,6 +260,7 @@ macro_rules! dispatch {
             AnyProcess::MeanReverting($process) => $call,
             AnyProcess::BlockBootstrap($process) => $call,
             AnyProcess::Replay($process) => $call,
+            AnyProcess::Simulated($process) => $call,
         }
     };
 }
@@ -240,6 +285,18 @@ impl PriceProcess for AnyProcess {
 
     fn expected(&self) -> Option<&[f64]> {
         dispatch!(self, process => process.expected())
+    }
+
+    fn prices(&self, out: &mut [f64]) -> bool {
+        dispatch!(self, process => process.prices(out))
+    }
+
+    fn volumes(&self) -> Option<&[f64]> {
+        dispatch!(self, process => process.volumes())
+    }
+
+    fn period_seconds(&self) -> Option<f64> {
+        dispatch!(self, process => process.period_seconds())
     }
 }
 

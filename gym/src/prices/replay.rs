@@ -9,6 +9,7 @@ use lob::random::uniform;
 /// The growth of a table of prices, in its order.
 #[derive(Clone, Debug)]
 pub struct Replay {
+    prices: Table,
     growth: Table,
     log_growth: Table,
     random_start: bool,
@@ -23,7 +24,7 @@ impl Replay {
     pub fn new(prices: &Table, random_start: bool) -> Result<Self, ParameterError> {
         let growth = prices.growth("prices")?;
         let log_growth = logarithms(&growth)?;
-        Ok(Self { growth, log_growth, random_start, next: 0 })
+        Ok(Self { prices: prices.clone(), growth, log_growth, random_start, next: 0 })
     }
 }
 
@@ -58,5 +59,10 @@ impl PriceProcess for Replay {
         growth.copy_from_slice(self.growth.row(self.next));
         log_growth.copy_from_slice(self.log_growth.row(self.next));
         self.next += 1;
+    }
+
+    fn prices(&self, out: &mut [f64]) -> bool {
+        out.copy_from_slice(self.prices.row(self.next));
+        true
     }
 }

@@ -12,17 +12,15 @@ use rand_xoshiro::rand_core::SeedableRng;
 use config::DEFAULT_STEPS;
 pub use config::MultiAssetTradingConfig;
 
+use super::costs::{FIRST_PRICE, Orders, PRICE_RANGE};
 use crate::config::ConfigError;
 use crate::env::{Action, Env, EnvError, Step};
 use crate::prices::{AnyProcess, PriceProcess, Prices, Table, below};
 use crate::scene::Scene;
 use crate::space::{BoxSpace, Component, Space};
 
-/// Prices beyond these would leave the range in which positions are exact.
-const PRICE_RANGE: std::ops::RangeInclusive<f64> = 1e-12..=1e12;
-
-/// What prices that are drawn begin at, money a share.
-const FIRST_PRICE: f64 = 100.0;
+/// What the last period counts in the variance of the log growth: 1 less the decay factor 0.94 of RiskMetrics, Technical Document (1996).
+const FORGETTING: f64 = 0.06;
 
 /// Keeps the reward's quotient finite.
 const EPSILON: f64 = 1e-8;
@@ -41,13 +39,15 @@ struct Rules {
     steps: u64,
     initial_cash: f64,
     transaction_cost: f64,
+    /// Variance of a period's log growth before any was seen.
+    initial_variance: f64,
 }
 
 /// Trades several assets at given prices, or at prices that are drawn.
 ///
 /// At row t: the action's number `a` of an asset, in [-1, 1], asks for a position worth `(equity / N) x a`, that is `value / price` shares
-/// (none where the price is not above 0); the trades take place at row t's prices and pay `transaction_cost` of their notional; then row t +
-/// 1 comes. `reward = (equity at t + 1 - equity before trading) / (equity before trading + 1e-8)`. The episode ends (`terminated`) at the
+/// (none where the price is not above 0); the trades take place at row t's prices and pay `transaction_cost` of their notional and what `fees`
+/// and `impact` say of each; then row t + 1 comes. `reward = (equity at t + 1 - equity before trading) / (equity before trading + 1e-8)`. The episode ends (`terminated`) at the
 /// last row, or earlier once the equity is not above 0: short positions can lose everything. All is in 64-bit floats; observations are
 /// 32-bit.
 ///
@@ -70,7 +70,11 @@ pub struct MultiAssetTrading {
     equity: f64,
     /// Since the start, money.
     fees: f64,
+    impact: f64,
     traded: f64,
+    /// What costs more than a share of what is traded, if anything does, and the variances of the assets' log growth for it.
+    orders: Option<Orders>,
+    variances: Vec<f64>,
     /// What a process writes, kept for the observation.
     growth: Vec<f64>,
     log_growth: Vec<f64>,
@@ -78,7 +82,8 @@ pub struct MultiAssetTrading {
 
 impl MultiAssetTrading {
     /// Names of [`Env::write_info`]'s numbers: the row of the prices, money, and the positions' size as a share of the equity.
-    pub const INFO: [&'static str; 7] = ["row", "equity", "profit", "cash", "fees", "traded", "exposure"];
+    pub const INFO: [&'static str; 8] =
+        ["row", "equity", "profit", "cash", "fees", "traded", "exposure", "impact"];
 
     /// An environment with these settings; relative paths start at `directory`.
     ///
@@ -102,6 +107,14 @@ impl MultiAssetTrading {
             let legal = format!("at most {most}, the rows of the prices but one");
             return Err(ParameterError::new("steps", steps, legal).into());
         }
+        let orders = Orders::new(
+            config.fees,
+            &config.impact,
+            &config.conditions,
+            process.as_ref(),
+            assets,
+            directory,
+        )?;
         let features_len = config.features.as_ref().map_or(assets, Table::columns);
         let rules = Rules {
             observation_space: observation_space(config, features_len, assets),
@@ -119,6 +132,7 @@ impl MultiAssetTrading {
             steps,
             initial_cash: config.initial_cash,
             transaction_cost: config.transaction_cost,
+            initial_variance: config.initial_volatility * config.initial_volatility,
         };
         Ok(Self {
             rules: Arc::new(rules),
@@ -131,7 +145,10 @@ impl MultiAssetTrading {
             cash: config.initial_cash,
             equity: config.initial_cash,
             fees: 0.0,
+            impact: 0.0,
             traded: 0.0,
+            orders,
+            variances: vec![0.0; assets],
             growth: vec![1.0; assets],
             log_growth: vec![0.0; assets],
         })
@@ -174,6 +191,15 @@ impl MultiAssetTrading {
             process.advance(&mut self.rng, &mut self.growth, &mut self.log_growth);
             for (price, growth) in self.prices.iter_mut().zip(&self.growth) {
                 *price = (*price * growth).clamp(*PRICE_RANGE.start(), *PRICE_RANGE.end());
+            }
+        }
+        if self.orders.as_ref().is_some_and(Orders::has_impact) {
+            for (variance, growth) in self.variances.iter_mut().zip(&self.growth) {
+                // A price that is gone, or comes from nowhere, is no growth.
+                if *growth > 0.0 {
+                    let growth = libm::log(*growth);
+                    *variance += FORGETTING * (growth * growth - *variance);
+                }
             }
         }
     }
@@ -291,13 +317,19 @@ impl Env for MultiAssetTrading {
             }
             (None, Some(process)) => {
                 process.begin(&mut self.rng, self.rules.steps);
-                self.prices.fill(FIRST_PRICE);
+                if !process.prices(&mut self.prices) {
+                    self.prices.fill(FIRST_PRICE);
+                }
             }
             (None, None) => unreachable!("prices are given or drawn"),
         }
         self.shares.fill(0.0);
         (self.cash, self.equity) = (self.rules.initial_cash, self.rules.initial_cash);
-        (self.fees, self.traded) = (0.0, 0.0);
+        (self.fees, self.impact, self.traded) = (0.0, 0.0, 0.0);
+        if let Some(orders) = &mut self.orders {
+            orders.reset();
+        }
+        self.variances.fill(self.rules.initial_variance);
         self.observe(observation);
         Ok(())
     }
@@ -307,17 +339,27 @@ impl Env for MultiAssetTrading {
         let before = self.equity;
         let share = before / self.rules.assets as f64;
         let (mut spent, mut traded) = (0.0, 0.0);
-        for ((shares, price), &action) in self.shares.iter_mut().zip(&self.prices).zip(action.continuous()) {
+        let (mut fees, mut impact) = (0.0, 0.0);
+        let observed = self.process.as_ref().and_then(PriceProcess::volumes);
+        let assets = self.shares.iter_mut().zip(&self.prices).zip(action.continuous());
+        for (asset, ((shares, price), &action)) in assets.enumerate() {
             let value = share * f64::from(action).clamp(-1.0, 1.0);
             let target = if *price > 0.0 { value / price } else { 0.0 };
             let notional = (target - *shares) * price;
             spent += notional;
             traded += notional.abs();
             *shares = target;
+            if let Some(orders) = &mut self.orders {
+                let volatility = libm::sqrt(self.variances[asset]);
+                let charge = orders.trade(asset, notional, *price, volatility, observed);
+                fees += charge.fees;
+                impact += charge.impact;
+            }
         }
-        let fee = self.rules.transaction_cost * traded;
-        self.cash -= spent + fee;
+        let fee = self.rules.transaction_cost * traded + fees;
+        self.cash -= spent + (fee + impact);
         self.fees += fee;
+        self.impact += impact;
         self.traded += traded;
         self.advance();
         self.equity = self.value();
@@ -344,6 +386,7 @@ impl Env for MultiAssetTrading {
             self.fees,
             self.traded,
             if self.equity > 0.0 { held / self.equity } else { 0.0 },
+            self.impact,
         ]);
     }
 
@@ -360,6 +403,7 @@ impl Env for MultiAssetTrading {
                 ("profit", self.equity - self.rules.initial_cash, "money"),
                 ("cash", self.cash, "money"),
                 ("fees", self.fees, "money"),
+                ("impact", self.impact, "money"),
             ],
             ..Scene::default()
         }

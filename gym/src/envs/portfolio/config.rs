@@ -1,9 +1,11 @@
 //! Settings of portfolio rebalancing.
 
 use lob::ParameterError;
+use lob::models::{FeeConfig, ImpactConfig};
 use lob::parameter::{finite, integer, length, non_negative, positive, probability};
 use serde::{Deserialize, Serialize};
 
+use crate::envs::costs::{TradingConditions, validate};
 use crate::prices::PricesConfig;
 
 /// Periods of an episode whose prices are drawn, where nothing says how many: a year of days.
@@ -82,6 +84,12 @@ pub struct PortfolioRebalancingConfig {
     pub start: Start,
     /// Cost of trading, a share of what is traded: 0.001 is 10 basis points.
     pub transaction_cost: f64,
+    /// What a broker charges for each order besides.
+    pub fees: FeeConfig,
+    /// What orders do to the price, with a memory for each asset.
+    pub impact: ImpactConfig,
+    /// The market that orders meet.
+    pub conditions: TradingConditions,
     /// Periods over which returns are seen: a column for each.
     pub return_windows: Vec<usize>,
     /// Periods over which risk is seen, 2 or more.
@@ -113,6 +121,9 @@ impl Default for PortfolioRebalancingConfig {
             leverage: 1.0,
             start: Start::Equal,
             transaction_cost: 0.001,
+            fees: FeeConfig::None,
+            impact: ImpactConfig::None,
+            conditions: TradingConditions::default(),
             return_windows: vec![20],
             risk_window: 20,
             risk: Risk::Variance,
@@ -154,6 +165,7 @@ impl PortfolioRebalancingConfig {
             return Err(ParameterError::new("leverage", self.leverage, "at most 100"));
         }
         probability("transaction_cost", self.transaction_cost)?;
+        validate(&self.fees, &self.impact, &self.conditions, self.assets)?;
         length("return_windows", self.return_windows.len(), 1..=100)?;
         for (index, &window) in self.return_windows.iter().enumerate() {
             integer(&format!("return_windows[{index}]"), window, 1..=MAX_WINDOW)?;

@@ -1,7 +1,6 @@
 //! Weights of several assets, changed at a cost.
 
 mod config;
-mod costs;
 mod projection;
 mod reward;
 mod statistics;
@@ -14,9 +13,9 @@ use lob::sim::SimRng;
 use rand_xoshiro::rand_core::SeedableRng;
 
 pub use config::{PortfolioRebalancingConfig, RewardKind, Risk, Start, Weights};
-pub use costs::{Proportional, TradingCost};
 pub use projection::{project_l1_ball, project_simplex};
 
+use super::costs::{Charge, FIRST_PRICE, Orders, PRICE_RANGE};
 use crate::config::ConfigError;
 use crate::env::{Action, Env, EnvError, Step};
 use crate::prices::{AnyProcess, PriceProcess};
@@ -44,7 +43,7 @@ struct Rules {
     capital: f64,
     /// Growth of cash in a period, if it is held, and its logarithm.
     cash: Option<(f64, f64)>,
-    cost: Proportional,
+    transaction_cost: f64,
     /// Money.
     ruin: f64,
 }
@@ -52,8 +51,8 @@ struct Rules {
 /// Keeps several assets at weights of its choice.
 ///
 /// A step: the action's weights are moved to the nearest legal ones ([`project_simplex`], [`project_l1_ball`]); the cost of changing the weights
-/// that the last period left to these, `sum |change| x cost`, is taken from the net asset value; then the period's growth is earned; then the
-/// weights drift. `reward = ln(net asset value after / before)`, or a variant ([`RewardKind`]).
+/// that the last period left to these, `transaction_cost x sum |change|` and what `fees` and `impact` say of each order of `change x value`,
+/// is taken from the net asset value; then the period's growth is earned; then the weights drift. `reward = ln(net asset value after / before)`, or a variant ([`RewardKind`]).
 ///
 /// An observation has a row for each asset, and one for cash if it is held:
 ///
@@ -82,8 +81,12 @@ pub struct PortfolioRebalancing {
     log_growth: Vec<f64>,
     covariances: Vec<f64>,
     last: Period,
+    /// What costs more than a share of what is traded, if anything does, and the assets' prices for it, money a share.
+    orders: Option<Orders>,
+    prices: Vec<f64>,
     /// Since the start: money, and shares of the net asset value.
     fees: f64,
+    impact: f64,
     total_turnover: f64,
 }
 
@@ -98,7 +101,7 @@ struct Period {
 
 impl PortfolioRebalancing {
     /// Names of [`Env::write_info`]'s numbers.
-    pub const INFO: [&'static str; 11] = [
+    pub const INFO: [&'static str; 12] = [
         "period",
         "nav",
         "profit",
@@ -110,6 +113,7 @@ impl PortfolioRebalancing {
         "total_turnover",
         "exposure",
         "cash",
+        "impact",
     ];
 
     /// An environment with these settings; relative paths start at `directory`.
@@ -139,6 +143,8 @@ impl PortfolioRebalancing {
                 steps
             }
         };
+        let orders =
+            Orders::new(config.fees, &config.impact, &config.conditions, Some(&process), assets, directory)?;
         let rows = assets + usize::from(config.cash);
         let rules = Rules {
             observation_space: observation_space(config, assets),
@@ -154,7 +160,7 @@ impl PortfolioRebalancing {
             steps,
             capital: config.capital,
             cash: config.cash.then(|| (1.0 + config.cash_return, libm::log1p(config.cash_return))),
-            cost: Proportional { rate: config.transaction_cost },
+            transaction_cost: config.transaction_cost,
             ruin: config.ruin_level * config.capital,
         };
         let mut env = Self {
@@ -170,7 +176,10 @@ impl PortfolioRebalancing {
             covariances: vec![0.0; assets],
             last: Period::default(),
             fees: 0.0,
+            impact: 0.0,
             total_turnover: 0.0,
+            orders,
+            prices: vec![FIRST_PRICE; assets],
             rules: Arc::new(rules),
             process,
         };
@@ -206,12 +215,16 @@ impl PortfolioRebalancing {
     /// Trades to the targets, and the period after it.
     #[inline]
     fn settle(&mut self, observation: &mut [f32]) -> Step {
-        let (turnover, cost) = self.cost();
+        let turnover = self.turnover();
+        let share = turnover * self.rules.transaction_cost;
+        let before = self.nav;
+        let charge = self.charge();
+        let cost = share + (charge.fees + charge.impact) / before;
         let n = self.rules.assets;
         self.process.advance(&mut self.rng, &mut self.growth[..n], &mut self.log_growth);
         self.rolling.push(&self.log_growth);
         let gross: f64 = self.targets.iter().zip(&self.growth).map(|(weight, growth)| weight * growth).sum();
-        let before = self.nav;
+        self.follow_prices();
         self.nav = before * (1.0 - cost) * gross;
         if gross > 0.0 {
             let per = 1.0 / gross;
@@ -224,7 +237,8 @@ impl PortfolioRebalancing {
         let ruined = self.nav.is_nan() || self.nav <= self.rules.ruin;
         let log_return = libm::log(if ruined { self.rules.ruin } else { self.nav } / before);
         self.last = Period { log_return, gross_return: gross - 1.0, cost, turnover };
-        self.fees += cost * before;
+        self.fees += share * before + charge.fees;
+        self.impact += charge.impact;
         self.total_turnover += turnover;
         self.step += 1;
         self.observe(observation);
@@ -239,7 +253,7 @@ impl PortfolioRebalancing {
     fn begin(&mut self) {
         let n = self.rules.assets;
         (self.step, self.nav, self.last) = (0, self.rules.capital, Period::default());
-        (self.fees, self.total_turnover) = (0.0, 0.0);
+        (self.fees, self.impact, self.total_turnover) = (0.0, 0.0, 0.0);
         match self.rules.start {
             Start::Equal => {
                 self.weights.fill(0.0);
@@ -279,19 +293,35 @@ impl PortfolioRebalancing {
         }
     }
 
-    /// Turnover and cost of going from the weights to the targets, as shares of the net asset value.
+    /// Turnover of going from the weights to the targets, as a share of the net asset value.
     #[inline]
-    fn cost(&self) -> (f64, f64) {
+    fn turnover(&self) -> f64 {
         let n = self.rules.assets;
-        let (mut turnover, mut cost) = (0.0, 0.0);
-        for (asset, (target, weight)) in self.targets[..n].iter().zip(&self.weights[..n]).enumerate() {
-            let change = (target - weight).abs();
-            turnover += change;
-            // No volumes are known: the market is taken to be without bounds.
-            let participation = 0.0;
-            cost += change * self.rules.cost.fraction(participation, self.rolling.variance(asset).sqrt());
+        self.targets[..n].iter().zip(&self.weights[..n]).map(|(target, weight)| (target - weight).abs()).sum()
+    }
+
+    /// What the orders of this step cost besides the share.
+    fn charge(&mut self) -> Charge {
+        let Some(orders) = &mut self.orders else { return Charge::default() };
+        let observed = self.process.volumes();
+        let mut total = Charge::default();
+        for asset in 0..self.rules.assets {
+            let notional = (self.targets[asset] - self.weights[asset]) * self.nav;
+            let volatility = libm::sqrt(self.rolling.variance(asset));
+            let charge = orders.trade(asset, notional, self.prices[asset], volatility, observed);
+            total.fees += charge.fees;
+            total.impact += charge.impact;
         }
-        (turnover, cost)
+        total
+    }
+
+    /// Prices as they are after the period whose growth is known.
+    fn follow_prices(&mut self) {
+        if self.orders.is_some() && !self.process.prices(&mut self.prices) {
+            for (price, growth) in self.prices.iter_mut().zip(&self.growth) {
+                *price = (*price * growth).clamp(*PRICE_RANGE.start(), *PRICE_RANGE.end());
+            }
+        }
     }
 
     #[inline]
@@ -404,6 +434,12 @@ impl Env for PortfolioRebalancing {
             self.process.advance(&mut self.rng, &mut self.growth[..n], &mut self.log_growth);
             self.rolling.fill(&self.log_growth);
         }
+        if let Some(orders) = &mut self.orders {
+            orders.reset();
+            if !self.process.prices(&mut self.prices) {
+                self.prices.fill(FIRST_PRICE);
+            }
+        }
         self.observe(observation);
         Ok(())
     }
@@ -433,6 +469,7 @@ impl Env for PortfolioRebalancing {
             self.total_turnover,
             self.weights[..n].iter().map(|weight| weight.abs()).sum(),
             self.weights.get(n).copied().unwrap_or(0.0),
+            self.impact,
         ]);
     }
 
@@ -449,6 +486,7 @@ impl Env for PortfolioRebalancing {
                 ("profit", self.nav - self.rules.capital, "money"),
                 ("turnover", self.last.turnover, "of it"),
                 ("fees", self.fees, "money"),
+                ("impact", self.impact, "money"),
             ],
             ..Scene::default()
         }

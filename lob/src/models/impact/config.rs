@@ -1,5 +1,7 @@
 //! Which model, as configured.
 
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -28,6 +30,8 @@ pub enum ImpactConfig {
     Transient(TransientParams),
     /// The levels of a book, and how fast they come back.
     Book(DepthParams),
+    /// A YAML file that has one of the others, such as `lobgym calibrate-impact` writes. It is read by `resolve` before a model is made.
+    File(PathBuf),
 }
 
 impl ImpactConfig {
@@ -41,6 +45,7 @@ impl ImpactConfig {
             Self::AlmgrenChriss(_) => "almgren_chriss",
             Self::Transient(_) => "transient",
             Self::Book(_) => "book",
+            Self::File(_) => "file",
         }
     }
 
@@ -57,6 +62,8 @@ impl ImpactConfig {
             Self::AlmgrenChriss(params) => params.validate(),
             Self::Transient(params) => params.validate(),
             Self::Book(params) => params.validate(),
+            // What is in it is checked when it is read.
+            Self::File(_) => Ok(()),
         };
         result.map_err(|error| error.within(self.name()))
     }
@@ -64,7 +71,7 @@ impl ImpactConfig {
     /// The model, at rest.
     ///
     /// # Errors
-    /// As [`validate`](Self::validate).
+    /// As [`validate`](Self::validate); a [`File`](Self::File) that was not read.
     pub fn model(&self) -> Result<Impact, ParameterError> {
         let model = match self {
             Self::None => Ok(Impact::None),
@@ -74,9 +81,15 @@ impl ImpactConfig {
             Self::AlmgrenChriss(params) => AlmgrenChriss::new(*params).map(Impact::AlmgrenChriss),
             Self::Transient(params) => Transient::new(*params).map(Impact::Transient),
             Self::Book(params) => BookDepth::new(params).map(Impact::Book),
+            Self::File(path) => return Err(unread(path)),
         };
         model.map_err(|error| error.within(self.name()))
     }
+}
+
+/// A file where a model has to be.
+fn unread(path: &Path) -> ParameterError {
+    ParameterError::new("file", path.display(), "a model in place of a file")
 }
 
 /// A model with its memory, made by [`ImpactConfig::model`].
@@ -148,7 +161,7 @@ mod yaml {
 
     use thiserror::Error;
 
-    use super::{ImpactConfig, ParameterError};
+    use super::{ImpactConfig, ParameterError, unread};
 
     /// A file with an impact model that cannot be used.
     #[derive(Debug, Error)]
@@ -172,7 +185,10 @@ mod yaml {
         /// It cannot be put into YAML.
         #[error("YAML: {0}")]
         Text(Box<serde_saphyr::ser::Error>),
-        /// A value that is not legal.
+        /// A value that is not legal, where no file is involved.
+        #[error(transparent)]
+        Value(#[from] ParameterError),
+        /// A value in the file that is not legal.
         #[error("{}: {problem}", path.display())]
         Parameter {
             /// The file.
@@ -186,7 +202,7 @@ mod yaml {
         /// Reads a model from a YAML file and checks every parameter.
         ///
         /// # Errors
-        /// A message that names the file and the line, or the key, its value and what is legal.
+        /// A message that names the file and the line, or the key, its value and what is legal; another file in the file.
         pub fn from_yaml(path: impl AsRef<Path>) -> Result<Self, ImpactFileError> {
             let path = path.as_ref().to_owned();
             let text = std::fs::read_to_string(&path)
@@ -195,8 +211,26 @@ mod yaml {
                 path: path.clone(),
                 problem: Box::new(problem),
             })?;
-            config.validate().map_err(|problem| ImpactFileError::Parameter { path, problem })?;
+            let checked = match &config {
+                Self::File(other) => Err(unread(other)),
+                model => model.validate(),
+            };
+            checked.map_err(|problem| ImpactFileError::Parameter { path, problem })?;
             Ok(config)
+        }
+
+        /// The model of a [`File`](Self::File), its path from `directory` if it is relative; any other as it is. Checked in both cases.
+        ///
+        /// # Errors
+        /// As [`from_yaml`](Self::from_yaml) and [`validate`](Self::validate).
+        pub fn resolve(&self, directory: &Path) -> Result<Self, ImpactFileError> {
+            match self {
+                Self::File(path) => Self::from_yaml(directory.join(path)),
+                model => {
+                    model.validate()?;
+                    Ok(model.clone())
+                }
+            }
         }
 
         /// The model as a YAML text that [`from_yaml`](Self::from_yaml) reads back.

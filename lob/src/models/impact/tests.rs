@@ -282,3 +282,28 @@ proptest! {
         }
     }
 }
+
+#[cfg(feature = "yaml")]
+#[test]
+fn a_file_stands_for_the_model_in_it() {
+    use std::path::Path;
+
+    let directory = std::env::temp_dir().join(format!("lobgym-impact-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let model =
+        ImpactConfig::SquareRoot(SquareRootParams { y: 0.5, memory_seconds: Some(45.0), half_spread: 0.0 });
+    std::fs::write(directory.join("model.yaml"), model.to_yaml().unwrap()).unwrap();
+    let file: ImpactConfig = serde_saphyr::from_str("file: model.yaml").unwrap();
+    assert_eq!(file.resolve(&directory).unwrap(), model);
+    assert_eq!(model.resolve(Path::new("/nowhere")).unwrap(), model);
+    // Nobody gets a model of a file that was not read, or a chain of files.
+    assert!(file.model().unwrap_err().to_string().contains("model.yaml"));
+    std::fs::write(directory.join("chain.yaml"), "file: model.yaml").unwrap();
+    let chain = ImpactConfig::File("chain.yaml".into()).resolve(&directory).unwrap_err().to_string();
+    assert!(chain.contains("chain.yaml: file is model.yaml"), "{chain}");
+    let missing = ImpactConfig::File("missing.yaml".into()).resolve(&directory).unwrap_err().to_string();
+    assert!(missing.contains("missing.yaml"), "{missing}");
+    let bad = ImpactConfig::SquareRoot(SquareRootParams { y: -1.0, memory_seconds: None, half_spread: 0.0 });
+    assert!(bad.resolve(&directory).unwrap_err().to_string().contains("square_root.y is -1"));
+    std::fs::remove_dir_all(&directory).unwrap();
+}
