@@ -92,3 +92,37 @@ fn names_are_read_as_they_are_written_and_errors_say_what_is_legal() {
         assert!(error.contains(part), "{text}: {error}");
     }
 }
+
+/// With the slope `g` of the smooth part, a weight that can grow gains nothing by a transfer to it from one that can shrink: `g_i + cost` at
+/// least (from held upwards) and `g_j - cost` at most; at what is held the slope may lie anywhere between.
+#[test]
+fn ten_assets_end_where_no_transfer_helps() {
+    let n = 10;
+    let past = growth(40, n);
+    let mut covariance = Covariance::default();
+    assert!(ledoit_wolf(&past, n, &mut covariance));
+    let matrix: Vec<f64> = covariance.matrix.iter().map(|entry| 8.0 * entry).collect();
+    let held: Vec<f64> = (1..=n).map(|asset| asset as f64 / 55.0).collect();
+    let (mut traded, mut kept, mut empty) = (0, 0, 0);
+    for cost in [0.0, 2e-5, 2e-4, 1e-3] {
+        let mut weights = held.clone();
+        minimise(&matrix, &covariance.means, cost, &held, &mut weights);
+        assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        let slope =
+            |i: usize| (0..n).map(|j| matrix[i * n + j] * weights[j]).sum::<f64>() - covariance.means[i];
+        // What a little more of an asset costs, and what a little less saves.
+        let more = (0..n).map(|i| slope(i) + if weights[i] >= held[i] - 1e-12 { cost } else { -cost });
+        let less = (0..n)
+            .filter(|&i| weights[i] > 1e-12)
+            .map(|i| slope(i) + if weights[i] > held[i] + 1e-12 { cost } else { -cost });
+        let (cheapest, dearest) =
+            (more.fold(f64::INFINITY, f64::min), less.fold(f64::NEG_INFINITY, f64::max));
+        assert!(dearest - cheapest < 1e-10, "cost {cost}: {dearest} could go where {cheapest} is");
+        for (weight, held) in weights.iter().zip(&held) {
+            traded += i32::from((weight - held).abs() > 1e-6);
+            kept += i32::from(weight == held);
+            empty += i32::from(*weight < 1e-12);
+        }
+    }
+    assert!(traded > 0 && kept > 0 && empty > 0, "all three kinds were met: {traded} {kept} {empty}");
+}
