@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod backtest;
 mod bench;
 mod bench_env;
 mod calibrate_impact;
@@ -48,6 +49,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Play strategies of portfolios over prices, forward in time
+    Backtest(backtest::Arguments),
     /// Measure the order book and the environments
     #[command(subcommand)]
     Bench(bench::Command),
@@ -88,6 +91,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         }
     };
     let result = match cli.command {
+        Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Bench(command) => bench::run(command),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Stationary(arguments) => stationary::run(&arguments),

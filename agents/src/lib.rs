@@ -4,6 +4,7 @@
 //! [`cli::run`], so that other front ends can forward to the same code. [`report`] shows a comparison of execution strategies, as a page
 //! and as tables.
 
+pub mod backtest;
 pub mod baselines;
 pub mod cli;
 pub mod compare;
@@ -14,6 +15,7 @@ pub mod execution;
 pub mod impact;
 pub mod market_making;
 pub mod policy;
+pub mod portfolio;
 pub mod report;
 pub mod rl;
 pub mod sharing;

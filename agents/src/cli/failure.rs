@@ -11,6 +11,7 @@ use lobgym_benches::file::FileError;
 use lobgym_benches::measure::MeasureError;
 use thiserror::Error;
 
+use crate::backtest::BacktestError;
 use crate::env_rate::RateError;
 use crate::evaluation::EvaluateError;
 use crate::execution::EpisodeError;
@@ -115,6 +116,18 @@ impl From<EvaluateError> for Failure {
             EvaluateError::Policy(error) => Self::Policy(error),
             EvaluateError::Episode(error) => Self::Episode(error),
             EvaluateError::Latency(error) => Self::Latency(error),
+        }
+    }
+}
+
+impl From<BacktestError> for Failure {
+    fn from(error: BacktestError) -> Self {
+        match error {
+            BacktestError::Parameter(error) => Self::Parameter(error),
+            BacktestError::Config(error) => Self::Config(error),
+            BacktestError::Policy(error) => Self::Policy(error),
+            BacktestError::Env(error) => Self::Env(error),
+            BacktestError::Stopped => Self::Abandoned,
         }
     }
 }

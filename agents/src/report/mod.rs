@@ -5,11 +5,12 @@
 //! plain text of at most [`TERMINAL_COLUMNS`] columns, without colours, so that there is none for `NO_COLOR` to switch off.
 //!
 //! [`evaluation_html`] makes such a page of an evaluation of market making, [`model_html`] of one in the model without a book, and
-//! [`training_html`] of the metrics of trainings.
+//! [`training_html`] of the metrics of trainings, [`backtest_html`] of a backtest.
 //!
 //! All take whatever numbers they are given: one that is not finite is printed as a dash and left out of the figures.
 
 mod axis;
+mod backtest;
 mod columns;
 mod evaluation;
 mod figure;
@@ -21,6 +22,7 @@ mod palette;
 mod terminal;
 mod training;
 
+pub use backtest::{BacktestPage, backtest_html};
 pub use evaluation::{EvaluationPage, evaluation_html};
 pub use model::{Cell, Comparison, EpisodePicture, Example, Paired, Settings, StrategySummary};
 pub use modelled::{ModelPage, model_html};

@@ -1,4 +1,4 @@
-//! Numbers over the course of a training.
+//! Numbers over the course of a training, or of time.
 
 use maud::{Markup, html};
 
@@ -12,7 +12,7 @@ const HEIGHT: f64 = 170.0;
 /// More points than this are drawn as the means of equal stretches.
 const POINTS: usize = 300;
 
-/// One line: environment steps and a number, ascending; numbers that are not finite are left out.
+/// One line: a place and a number, ascending; numbers that are not finite are left out.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct Curve<'a> {
     /// The run, for its colour and tip.
@@ -21,30 +21,52 @@ pub(in crate::report) struct Curve<'a> {
     pub(in crate::report) points: Vec<(f64, f64)>,
 }
 
+/// The axis below.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::report) struct Across {
+    /// Its title.
+    pub(in crate::report) title: &'static str,
+    /// What is 1 on it: millions keep the numbers short.
+    pub(in crate::report) unit: f64,
+    /// Whether it begins at 0 at the latest.
+    pub(in crate::report) from_zero: bool,
+}
+
+impl Across {
+    /// Of a training.
+    pub(in crate::report) const STEPS: Self =
+        Self { title: "environment steps, millions", unit: 1e6, from_zero: true };
+}
+
 /// Draws the curves on common axes.
-pub(in crate::report) fn curves(curves: &[Curve<'_>], palette: &Palette, title: &str) -> Markup {
+pub(in crate::report) fn curves(
+    curves: &[Curve<'_>],
+    palette: &Palette,
+    title: &str,
+    below: Across,
+) -> Markup {
     let bottom = TOP + HEIGHT;
     let right = WIDTH - 14.0;
     let thinned: Vec<(&str, Vec<(f64, f64)>)> =
         curves.iter().map(|curve| (curve.name, thin(&curve.points))).collect();
     let points = || thinned.iter().flat_map(|(_, points)| points);
-    // Millions of steps: the numbers below the axis stay short.
-    let across = Axis::covering(points().map(|point| point.0 / 1e6).chain([0.0]), 6, LEFT, right);
+    let zero = below.from_zero.then_some(0.0);
+    let across = Axis::covering(points().map(|point| point.0 / below.unit).chain(zero), 6, LEFT, right);
     let up = Axis::covering(points().map(|point| point.1), 4, bottom, TOP);
     let content = html! {
         (up.beside(LEFT, right, title))
-        (across.below(TOP, bottom, "environment steps, millions"))
+        (across.below(TOP, bottom, below.title))
         @for (name, points) in &thinned {
             @if !points.is_empty() {
                 g class=(palette.class(name)) {
-                    path.line d=(path(points.iter().map(|&(x, y)| (across.at(x / 1e6), up.at(y))))) {
+                    path.line d=(path(points.iter().map(|&(x, y)| (across.at(x / below.unit), up.at(y))))) {
                         title { (name) }
                     }
                 }
             }
         }
     };
-    svg(bottom + AXIS_HEIGHT, &format!("{title} over the training"), &content)
+    svg(bottom + AXIS_HEIGHT, &format!("{title} over {}", below.title), &content)
 }
 
 fn path(points: impl Iterator<Item = (f64, f64)>) -> String {

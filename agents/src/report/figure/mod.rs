@@ -10,7 +10,7 @@ mod making;
 mod ridge;
 
 pub(super) use bars::{bars, hatching};
-pub(super) use curves::{Curve, curves};
+pub(super) use curves::{Across, Curve, curves};
 pub(super) use episode::episode;
 pub(super) use forest::forest;
 pub(super) use frontier::{Point, frontier};

@@ -185,7 +185,7 @@ impl PortfolioRebalancingConfig {
     }
 
     /// Periods that must be known before the first decision.
-    pub(super) fn lookback(&self) -> usize {
+    pub fn lookback(&self) -> usize {
         self.return_windows.iter().copied().max().unwrap_or(0).max(self.risk_window)
     }
 }

@@ -202,6 +202,53 @@ impl PortfolioRebalancing {
         &self.targets
     }
 
+    /// A step to `targets` as they are, laid out like [`weights`](Self::weights): for rules that know legal weights in full precision, where
+    /// an action would round them and trade the difference.
+    ///
+    /// # Panics
+    /// If there are more or fewer of them than weights.
+    pub fn rebalance(&mut self, targets: &[f64], observation: &mut [f32]) -> Step {
+        self.targets.copy_from_slice(targets);
+        self.settle(observation)
+    }
+
+    /// Trades to the targets, and the period after it.
+    #[inline]
+    fn settle(&mut self, observation: &mut [f32]) -> Step {
+        let turnover = self.turnover();
+        let share = turnover * self.rules.transaction_cost;
+        let before = self.nav;
+        let charge = self.charge();
+        let cost = share + (charge.fees + charge.impact) / before;
+        let n = self.rules.assets;
+        self.process.advance(&mut self.rng, &mut self.growth[..n], &mut self.log_growth);
+        self.rolling.push(&self.log_growth);
+        let gross: f64 = self.targets.iter().zip(&self.growth).map(|(weight, growth)| weight * growth).sum();
+        self.follow_prices();
+        self.nav = before * (1.0 - cost) * gross;
+        if gross > 0.0 {
+            let per = 1.0 / gross;
+            for (weight, (target, growth)) in
+                self.weights.iter_mut().zip(self.targets.iter().zip(&self.growth))
+            {
+                *weight = target * growth * per;
+            }
+        }
+        let ruined = self.nav.is_nan() || self.nav <= self.rules.ruin;
+        let log_return = libm::log(if ruined { self.rules.ruin } else { self.nav } / before);
+        self.last = Period { log_return, gross_return: gross - 1.0, cost, turnover };
+        self.fees += share * before + charge.fees;
+        self.impact += charge.impact;
+        self.total_turnover += turnover;
+        self.step += 1;
+        self.observe(observation);
+        Step {
+            reward: self.reward.of(log_return),
+            terminated: ruined,
+            truncated: self.step >= self.rules.steps,
+        }
+    }
+
     /// Accounts as at the start of an episode.
     fn begin(&mut self) {
         let n = self.rules.assets;
@@ -400,38 +447,7 @@ impl Env for PortfolioRebalancing {
     #[inline]
     fn step(&mut self, action: Action<'_>, observation: &mut [f32]) -> Step {
         self.aim(action.continuous());
-        let turnover = self.turnover();
-        let share = turnover * self.rules.transaction_cost;
-        let before = self.nav;
-        let charge = self.charge();
-        let cost = share + (charge.fees + charge.impact) / before;
-        let n = self.rules.assets;
-        self.process.advance(&mut self.rng, &mut self.growth[..n], &mut self.log_growth);
-        self.rolling.push(&self.log_growth);
-        let gross: f64 = self.targets.iter().zip(&self.growth).map(|(weight, growth)| weight * growth).sum();
-        self.follow_prices();
-        self.nav = before * (1.0 - cost) * gross;
-        if gross > 0.0 {
-            let per = 1.0 / gross;
-            for (weight, (target, growth)) in
-                self.weights.iter_mut().zip(self.targets.iter().zip(&self.growth))
-            {
-                *weight = target * growth * per;
-            }
-        }
-        let ruined = self.nav.is_nan() || self.nav <= self.rules.ruin;
-        let log_return = libm::log(if ruined { self.rules.ruin } else { self.nav } / before);
-        self.last = Period { log_return, gross_return: gross - 1.0, cost, turnover };
-        self.fees += share * before + charge.fees;
-        self.impact += charge.impact;
-        self.total_turnover += turnover;
-        self.step += 1;
-        self.observe(observation);
-        Step {
-            reward: self.reward.of(log_return),
-            terminated: ruined,
-            truncated: self.step >= self.rules.steps,
-        }
+        self.settle(observation)
     }
 
     fn info_names(&self) -> &'static [&'static str] {

@@ -1,0 +1,200 @@
+//! Settings of a backtest.
+
+use std::path::PathBuf;
+
+use gym::config::{Task, keys_of, parse};
+use gym::envs::{PortfolioRebalancingConfig, portfolio::Start};
+use gym::{ConfigError, EnvConfig, Settings};
+use lob::ParameterError;
+use lob::parameter::{integer, positive, probability};
+use serde::{Deserialize, Serialize};
+
+use super::{BacktestError, Entrant};
+
+/// Shares of the time, in this order; their sum is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Split {
+    /// History alone: nothing is decided in it. What a policy was trained on belongs here.
+    pub train: f64,
+    /// Where parameters are chosen.
+    pub validation: f64,
+    /// What is reported.
+    pub test: f64,
+}
+
+impl Default for Split {
+    fn default() -> Self {
+        Self { train: 0.4, validation: 0.2, test: 0.4 }
+    }
+}
+
+/// Parameters chosen again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WalkForward {
+    /// Periods right before a choice, on which it is made.
+    pub window: usize,
+    /// Periods of the test from a choice to the next.
+    pub step: usize,
+}
+
+/// The section `backtest` of a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Plan {
+    /// Who takes part: rules of portfolios, with alternatives as in `risk_parity:window=30|60`, and `policy:PATH`.
+    pub strategies: Vec<String>,
+    /// With whom the others are compared, as it is named in `strategies`; null: the first.
+    pub against: Option<String>,
+    /// Shares of the time.
+    pub split: Split,
+    /// Null: parameters are chosen once, on the validation part.
+    pub walk_forward: Option<WalkForward>,
+    /// Rows of the prices in a period: a decision each.
+    pub period: usize,
+    /// Rows of the prices in a year: figures are of a year.
+    pub rows_per_year: f64,
+    /// Periods in a block; differences of blocks, not of periods, are taken to be independent.
+    pub block: usize,
+    /// Rows that are drawn where prices are drawn; prices of a table have their own.
+    pub rows: usize,
+    /// Seed of drawn prices, and of policies that draw.
+    pub seed: u64,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        let strategies = [
+            "equal_weight",
+            "buy_and_hold",
+            "equal_weight:band=0.01|0.02|0.05",
+            "minimum_variance:window=60|120|250",
+            "mean_variance:window=60|120|250:risk_aversion=2|5|20",
+            "cost_aware:window=60|120|250:risk_aversion=2|5|20:horizon=20|60",
+            "risk_parity:window=60|120|250",
+        ];
+        Self {
+            strategies: strategies.map(str::to_owned).to_vec(),
+            against: None,
+            split: Split::default(),
+            walk_forward: None,
+            period: 1,
+            rows_per_year: 252.0,
+            block: 21,
+            rows: 2_521,
+            seed: 0,
+        }
+    }
+}
+
+impl Plan {
+    /// Checks what can be checked without prices.
+    ///
+    /// # Errors
+    /// The first field that is not legal.
+    pub fn validate(&self) -> Result<(), ParameterError> {
+        if self.strategies.is_empty() {
+            return Err(ParameterError::new("strategies", "[]", "at least one strategy"));
+        }
+        for text in &self.strategies {
+            text.parse::<Entrant>().map_err(|error| error.within("strategies"))?;
+        }
+        let Split { train, validation, test } = self.split;
+        for (key, share) in [("train", train), ("validation", validation), ("test", test)] {
+            probability(&format!("split.{key}"), share)?;
+        }
+        let sum = train + validation + test;
+        if (sum - 1.0).abs() > 1e-9 {
+            return Err(ParameterError::new(
+                "split",
+                format_args!("a sum of {sum}"),
+                "shares with a sum of 1",
+            ));
+        }
+        if let Some(WalkForward { window, step }) = self.walk_forward {
+            integer("walk_forward.window", window, 1..=100_000_000)?;
+            integer("walk_forward.step", step, 1..=100_000_000)?;
+        }
+        integer("period", self.period, 1..=1_000_000)?;
+        positive("rows_per_year", self.rows_per_year)?;
+        integer("block", self.block, 1..=1_000_000)?;
+        integer("rows", self.rows, 3..=10_000_000)
+    }
+
+    /// Periods in a year.
+    pub fn periods_per_year(&self) -> f64 {
+        self.rows_per_year / self.period as f64
+    }
+}
+
+/// A backtest as configured: an environment with its prices and costs, and what to do in it.
+#[derive(Clone, Debug)]
+pub struct BacktestConfig {
+    /// The environment, of portfolio rebalancing.
+    pub env: EnvConfig,
+    /// The section `backtest`.
+    pub plan: Plan,
+    /// The file it was read from.
+    pub file: Option<PathBuf>,
+}
+
+impl BacktestConfig {
+    /// Reads the sections `env` and `backtest`.
+    ///
+    /// # Errors
+    /// The first key or value that is not legal, with the file it is in.
+    pub fn from_settings(settings: &Settings) -> Result<Self, BacktestError> {
+        let legal = ["env".to_owned(), "backtest".to_owned()];
+        let in_file = |problem: ParameterError| match settings.file() {
+            Some(file) => ConfigError::InFile { path: file.to_owned(), problem },
+            None => problem.into(),
+        };
+        if let Some((key, _)) = settings.root().iter().find(|(key, _)| !legal.contains(key)) {
+            let problem = ParameterError::new(key, "an unknown section", gym::config::one_of(&legal, key));
+            return Err(in_file(problem).into());
+        }
+        let env = EnvConfig::from_settings(settings)?;
+        let section = settings.section("backtest")?;
+        let read = || -> Result<Plan, ParameterError> {
+            let plan: Plan = parse(section, &keys_of(&Plan::default()))?;
+            plan.validate()?;
+            Ok(plan)
+        };
+        let plan = read().map_err(|error| in_file(error.within("backtest")))?;
+        let config = Self { env, plan, file: settings.file().map(Into::into) };
+        config.task().map_err(|error| in_file(error.within("env")))?;
+        Ok(config)
+    }
+
+    /// The environment's own settings.
+    ///
+    /// # Errors
+    /// Another environment, or settings that say what only the backtest can.
+    pub fn task(&self) -> Result<&PortfolioRebalancingConfig, ParameterError> {
+        let Task::PortfolioRebalancing(task) = &self.env.task else {
+            return Err(ParameterError::new("name", self.env.name(), "portfolio_rebalancing in a backtest"));
+        };
+        if let Some(steps) = task.steps.or(self.env.max_episode_steps) {
+            let legal = "null: backtest.split says how long is traded";
+            let key = if task.steps.is_some() { "steps" } else { "max_episode_steps" };
+            return Err(ParameterError::new(key, steps, legal));
+        }
+        if task.observe_expected {
+            let legal = "false: a backtest knows prices, not what was expected of them";
+            return Err(ParameterError::new("observe_expected", true, legal));
+        }
+        if task.start != Start::Equal {
+            return Err(ParameterError::new(
+                "start",
+                "cash",
+                "equal: rules start from a portfolio of assets",
+            ));
+        }
+        if task.leverage < 1.0 {
+            let legal = "1 or more: rules are invested in full";
+            return Err(ParameterError::new("leverage", task.leverage, legal));
+        }
+        Ok(task)
+    }
+}

@@ -1,0 +1,54 @@
+//! Rules that say how a portfolio is to be weighted: what a learner has to beat. One file each, its source cited.
+//!
+//! A rule is given the past alone ([`Situation`]); whoever fills it in must put nothing later there.
+
+mod buy_and_hold;
+mod covariance;
+mod equal_weight;
+mod mean_variance;
+mod minimum_variance;
+mod quadratic;
+mod risk_parity;
+mod rule;
+
+pub use buy_and_hold::BuyAndHold;
+pub use covariance::{Covariance, ledoit_wolf};
+pub use equal_weight::EqualWeight;
+pub use mean_variance::MeanVariance;
+pub use minimum_variance::MinimumVariance;
+pub use quadratic::minimise;
+pub use risk_parity::{RiskParity, equal_risk};
+pub use rule::Rule;
+
+/// What is known at a decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// Log growth of the past periods, oldest first: a row of one number an asset each.
+    pub past: &'a [f64],
+    /// What is held, shares of the net asset value with a sum of 1: one an asset.
+    pub weights: &'a [f64],
+    /// Cost of trading, a share of what is traded.
+    pub cost: f64,
+}
+
+impl<'a> Situation<'a> {
+    /// How many assets.
+    pub fn assets(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// The last `window` periods, or all if there are fewer.
+    pub fn last(&self, window: usize) -> &'a [f64] {
+        let wanted = window.saturating_mul(self.assets()).min(self.past.len());
+        &self.past[self.past.len() - wanted..]
+    }
+}
+
+/// A rule for weights.
+pub trait Strategy: Send {
+    /// Writes the weights to be held over the coming period: 0 or more, with a sum of 1.
+    fn weigh(&mut self, situation: &Situation<'_>, targets: &mut [f64]);
+}
+
+#[cfg(test)]
+mod tests;
