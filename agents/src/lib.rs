@@ -5,6 +5,7 @@
 //! and as tables.
 
 pub mod baselines;
+pub mod broker;
 pub mod cli;
 pub mod compare;
 pub mod env_rate;
