@@ -146,6 +146,7 @@ pub fn usual_policies(env: &EnvConfig) -> Vec<String> {
             "glft",
             "random",
         ],
+        Task::MultiAssetTrading(_) | Task::PortfolioRebalancing(_) => &[],
     };
     names.iter().map(|&name| name.to_owned()).collect()
 }
@@ -163,6 +164,13 @@ pub fn perform(
     integer("episodes", request.episodes as u64, 1..=10_000_000)?;
     integer("threads", request.threads as u64, 1..=1024)?;
     let name = request.env.name();
+    let without_book = || {
+        let legal = "market_making, execution or model_market_making";
+        ParameterError::new("name", format!("{name:?}"), legal).within("env")
+    };
+    if matches!(request.env.task, Task::MultiAssetTrading(_) | Task::PortfolioRebalancing(_)) {
+        return Err(without_book().into());
+    }
     if request.grid && !matches!(request.env.task, Task::MarketMaking(_)) {
         return Err(
             ParameterError::new("grid", true, format!("false in {name}: its rules are no grid")).into()
@@ -179,6 +187,7 @@ pub fn perform(
         Task::ModelMarketMaking(task) => {
             Finding::Model(Box::new(ModelFinding::find(request, task, stop, progress)?))
         }
+        Task::MultiAssetTrading(_) | Task::PortfolioRebalancing(_) => return Err(without_book().into()),
     })
 }
 
