@@ -31,7 +31,7 @@ pub use making::MakingFinding;
 pub use metrics::{HORIZONS, InventoryShare, Summary, Sums, TRADING_SECONDS_PER_YEAR};
 pub use modelled::{ModelFinding, ModelSummary};
 pub use player::{Actor, Candidate, Player};
-pub use request::{EvaluateError, Finding, Request, perform, usual_policies};
+pub use request::{EvaluateError, Finding, Request, can_evaluate, perform, usual_policies};
 pub use rules::{DEFAULT_GAMMA, Reach, Rule, RuleKind, grid};
 pub use stage::{Setting, Stage};
 pub use tape::{Attribution, Tape, TapeFill};

@@ -129,6 +129,11 @@ pub(super) fn text_rows(value: &impl Serialize) -> Vec<(String, String)> {
         .unwrap_or_default()
 }
 
+/// Whether there is an evaluation of this environment: of those with quotes or an order to execute, not of portfolios.
+pub fn can_evaluate(env: &EnvConfig) -> bool {
+    !matches!(env.task, Task::MultiAssetTrading(_) | Task::PortfolioRebalancing(_))
+}
+
 /// Who is evaluated in an environment where nothing is said.
 pub fn usual_policies(env: &EnvConfig) -> Vec<String> {
     let names: &[&str] = match &env.task {
@@ -168,7 +173,7 @@ pub fn perform(
         let legal = "market_making, execution or model_market_making";
         ParameterError::new("name", format!("{name:?}"), legal).within("env")
     };
-    if matches!(request.env.task, Task::MultiAssetTrading(_) | Task::PortfolioRebalancing(_)) {
+    if !can_evaluate(&request.env) {
         return Err(without_book().into());
     }
     if request.grid && !matches!(request.env.task, Task::MarketMaking(_)) {

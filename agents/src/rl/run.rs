@@ -22,6 +22,7 @@ use super::ppo::Ppo;
 use super::reinforce::Reinforce;
 use super::settings::{AlgorithmSettings, RunConfig};
 use crate::evaluation::EvaluateError;
+use crate::evaluation::can_evaluate;
 use crate::policy::{
     ActionRecord, ComponentRecord, FORMAT, POLICY_FILE, PolicyError, PolicyFile, PolicyHeader,
 };
@@ -139,7 +140,7 @@ impl TrainError {
 /// Episodes whose mean is reported.
 const RECENT: usize = 100;
 
-/// Trains, or goes on training, evaluates the policy, and writes the run's files.
+/// Trains, or goes on training, evaluates the policy where its environment has an evaluation, and writes the run's files.
 ///
 /// # Errors
 /// [`TrainError`]. What was written before stays.
@@ -149,7 +150,7 @@ pub fn train(
     observer: &mut dyn Observer,
 ) -> Result<Outcome, TrainError> {
     let mut outcome = train_in(&AnyEnv::new(&run.env)?, run, options, observer)?;
-    if outcome.complete && run.common.evaluation_episodes > 0 {
+    if outcome.complete && run.common.evaluation_episodes > 0 && can_evaluate(&run.env) {
         let path = options.directory.join(EVALUATION);
         let found = assess(run, options, observer)?;
         if let Some(text) = found {
