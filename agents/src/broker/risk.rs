@@ -63,6 +63,8 @@ pub enum Rule {
     DailyTurnover,
     /// Too much was lost since the start.
     LossLimit,
+    /// There is not enough cash for the order and its costs.
+    BuyingPower,
     /// Target weights are not as many as there are assets.
     TargetLength,
     /// A target weight is no finite number.
@@ -83,6 +85,7 @@ impl Rule {
             Self::MaxPosition => "max_position",
             Self::DailyTurnover => "daily_turnover",
             Self::LossLimit => "loss_limit",
+            Self::BuyingPower => "buying_power",
             Self::TargetLength => "target_length",
             Self::TargetNotFinite => "target_not_finite",
             Self::TargetOffSimplex => "target_off_simplex",

@@ -16,6 +16,7 @@ use rand_xoshiro::rand_core::SeedableRng;
 pub use config::{PortfolioRebalancingConfig, RewardKind, Risk, Start, Weights};
 pub use costs::{Proportional, TradingCost};
 pub use projection::{project_l1_ball, project_simplex};
+pub use statistics::Rolling;
 
 use crate::config::ConfigError;
 use crate::env::{Action, Env, EnvError, Step};
@@ -24,7 +25,6 @@ use crate::scene::Scene;
 use crate::space::{BoxSpace, Component, Space};
 use config::DEFAULT_STEPS;
 use reward::Reward;
-use statistics::Rolling;
 
 /// What all copies of an environment share.
 #[derive(Debug)]
