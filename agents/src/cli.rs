@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod bench_decide;
 mod bench_env;
 mod calibrate_impact;
 mod compare;

@@ -4,6 +4,7 @@
 //! - [`Market`] has the prices, [`Venue`] what trading costs.
 //! - [`Targets`] says what to hold: [`EqualWeight`], or a trained policy as [`PolicyTargets`].
 //! - [`RiskLimits`] are the limits and [`check_targets`] the first of the checks.
+//! - [`Rehearsal`] times decisions.
 //! - [`Ledger`] keeps everything in one SQLite file; [`Summary`] is what it says of itself.
 //!
 //! Money is in integer cents, quantities in whole shares, so that sums are exact.
@@ -14,6 +15,7 @@ mod error;
 mod ledger;
 mod market;
 mod plan;
+mod rehearsal;
 mod risk;
 mod run;
 mod schema;
@@ -25,6 +27,7 @@ pub use error::BrokerError;
 pub use ledger::{Ledger, Opening, State};
 pub use market::{Execution, Market, Venue};
 pub use plan::{Holdings, Order, Plan, Reason, Refused};
+pub use rehearsal::{Rehearsal, Rehearsed};
 pub use risk::{Account, Intent, Refusal, RiskLimits, Rule, check_targets};
 pub use run::{Broker, Ended, Settings, Step, kill_file};
 pub(crate) use summary::money;

@@ -5,11 +5,14 @@ use std::path::Path;
 use gym::config::Task;
 use gym::envs::portfolio::{Risk, Weights, project_simplex};
 use gym::{Env, EnvConfig};
+use lob::random::standard_normal;
 use lob::sim::{SimRng, derive_seed};
 use rand_xoshiro::rand_core::SeedableRng;
 
 use super::{BrokerError, Market, PaperConfig};
-use crate::policy::{Decision, Head, Policy, PolicyError, PolicyReference, PolicyState};
+use crate::policy::{
+    Activation, Body, Decision, Head, Network, NetworkSpec, Policy, PolicyError, PolicyReference, PolicyState,
+};
 
 /// What is known at a decision.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +110,40 @@ impl PolicyTargets {
             policy: file.policy,
         };
         Ok((targets, env))
+    }
+
+    /// A network of two hidden layers of 64 whose numbers are drawn: for timing, as a trained one takes as long.
+    ///
+    /// # Errors
+    /// A size that is not legal.
+    pub fn untrained(config: &PaperConfig, assets: usize, seed: u64) -> Result<Self, BrokerError> {
+        let columns = config.return_windows.len() + 2;
+        let head = Head::LogisticNormal { parts: assets };
+        let spec = NetworkSpec {
+            observation: assets * columns,
+            window: 1,
+            body: Body::Mlp,
+            body_size: 0,
+            body_layers: 0,
+            kernel: 0,
+            hidden: vec![64, 64],
+            activation: Activation::Tanh,
+            outputs: head.outputs(),
+        };
+        let count = spec.parameters().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+        let mut rng = SimRng::seed_from_u64(seed);
+        let parameters: Vec<f32> = (0..count).map(|_| 0.1 * standard_normal(&mut rng) as f32).collect();
+        let mut network = Network::new(spec)?;
+        network.set(&parameters);
+        let policy = Policy { deviation: vec![0.1; head.deviations()], network, head, normaliser: None };
+        Ok(Self {
+            decision: policy.head.usual_decision(),
+            state: policy.state(),
+            windows: config.return_windows.clone(),
+            cash: None,
+            observation: vec![0.0; assets * columns],
+            policy,
+        })
     }
 
     /// The environment's observation, of the market and the account as they are.
