@@ -8,8 +8,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use agents::broker::Summary;
+use agents::policy::{Head, Network, NetworkSpec, PolicyFile};
 use rusqlite::Connection;
 use rusqlite::types::Value;
+
+mod made_policy;
 
 const STEPS: u64 = 40;
 
@@ -266,4 +269,49 @@ fn status_says_the_same_as_text_and_as_json() {
     let nav = value["nav"].as_i64().unwrap();
     assert!(text.contains(&format!("net asset value {}.{:02}", nav / 100, nav % 100)), "{text}");
     assert!(text.contains("reconciled to the cent"), "{text}");
+}
+
+/// A policy that looks at three observations, its own weights among them, and draws.
+fn looking_back(path: &Path) {
+    let env = made_policy::config("name: portfolio_rebalancing, assets: 3, cash: true");
+    let mut file = made_policy::linear(&env, Head::LogisticNormal { parts: 4 }, |_, _| 0.0, |_| 0.0);
+    let spec = NetworkSpec { window: 3, ..file.header.network.clone() };
+    let count = spec.parameters().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    let parameters: Vec<f32> =
+        (0..count).map(|index| scatter(index as u64, 1000) as f32 / 250.0 - 2.0).collect();
+    let mut network = Network::new(spec.clone()).unwrap();
+    network.set(&parameters);
+    file.header.network = spec;
+    file.policy.network = network;
+    PolicyFile { parameters, ..file }.write(path).unwrap();
+}
+
+#[test]
+fn a_policy_that_looks_back_decides_the_same_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let policy = directory.path().join("policy.safetensors");
+    looking_back(&policy);
+    let run = |db: &Path, steps: &str| {
+        paper(db, &["--policy", policy.to_str().unwrap(), "--seed", "5", "--steps", steps])
+    };
+    let (whole, parts) = (directory.path().join("whole.db"), directory.path().join("parts.db"));
+    finish(&mut run(&whole, "20"));
+    assert!(rows(&whole, "fills", "rowid").len() > 20);
+    for steps in 1..=12 {
+        finish(&mut run(&parts, &steps.to_string()));
+    }
+    let mut kills = 0;
+    while !run(&parts, "20").env("LOBGYM_PAPER_CRASH", "9").output().unwrap().status.success() {
+        kills += 1;
+    }
+    assert!(kills > 5, "{kills}");
+    assert_eq!(everything(&parts), everything(&whole));
+    let env = made_policy::config("name: execution");
+    let other = directory.path().join("other.safetensors");
+    made_policy::linear(&env, Head::LogisticNormal { parts: 7 }, |_, _| 0.0, |_| 0.0).write(&other).unwrap();
+    let output =
+        paper(&directory.path().join("b.db"), &["--policy", other.to_str().unwrap()]).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("was trained in execution"), "{text}");
 }

@@ -202,3 +202,86 @@ impl Plan {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+    use std::path::Path;
+
+    use super::super::PaperConfig;
+    use super::*;
+
+    #[derive(Debug)]
+    struct Says(Vec<f64>);
+
+    impl Targets for Says {
+        fn decide(&mut self, _view: &View<'_>, targets: &mut Vec<f64>) {
+            targets.clone_from(&self.0);
+        }
+    }
+
+    fn planned(config: &PaperConfig, targets: &[f64], holdings: &Holdings, kill: bool) -> Plan {
+        let mut market = Market::new(config, Path::new(""), 1).unwrap();
+        market.advance();
+        let venue = Venue::new(config, market.assets()).unwrap();
+        let limits = &config.limits;
+        let desk = Desk { market: &market, venue: &venue, limits, reserve: config.cash_reserve, seed: 1 };
+        let mut plan = Plan::default();
+        if kill {
+            plan.flatten(&desk, holdings).unwrap();
+        } else {
+            plan.rebalance(&desk, &mut Says(targets.to_vec()), holdings).unwrap();
+        }
+        plan
+    }
+
+    fn two_assets() -> (PaperConfig, Holdings) {
+        let config = PaperConfig { assets: Some(2), ..PaperConfig::default() };
+        let holdings = Holdings {
+            capital: 100_000_000,
+            cash: 60_000_000,
+            positions: vec![4_000, 0],
+            day_nav: 100_000_000,
+            day_turnover: 0,
+        };
+        (config, holdings)
+    }
+
+    #[test]
+    fn no_order_follows_from_targets_that_are_no_weights() {
+        let (config, holdings) = two_assets();
+        for targets in [&[f64::NAN, 1.0][..], &[1.0], &[0.4, 0.4], &[-0.5, 1.5], &[]] {
+            let plan = planned(&config, targets, &holdings, false);
+            assert!(plan.orders.is_empty(), "{targets:?}");
+            assert_eq!(plan.refused.len(), 1);
+            assert_eq!(plan.refused[0].asset, None);
+        }
+        assert_eq!(planned(&config, &[0.6, 0.4], &holdings, false).refused.len(), 2);
+    }
+
+    #[test]
+    fn sales_come_first_and_purchases_need_cash() {
+        let (mut config, holdings) = two_assets();
+        config.limits.max_order_notional = 2.0;
+        config.limits.max_position = 2.0;
+        let sides = |plan: &Plan| plan.orders.iter().map(|order| order.quantity.signum()).collect::<Vec<_>>();
+        assert_eq!(sides(&planned(&config, &[0.0, 1.0], &holdings, false)), [-1, 1]);
+        // All is invested, and the reserve with it: costs cannot be paid.
+        config.cash_reserve = 0.0;
+        let plan = planned(&config, &[0.0, 1.0], &holdings, false);
+        assert_eq!(sides(&plan), [-1]);
+        assert_eq!(plan.refused[0].refusal.rule, Rule::BuyingPower);
+    }
+
+    #[test]
+    fn what_cannot_be_sold_within_the_collar_is_sold_bit_by_bit() {
+        let (mut config, holdings) = two_assets();
+        config.volume = 10.0;
+        let at_once = planned(&config, &[0.0, 1.0], &holdings, false);
+        assert_eq!(at_once.refused[0].refusal.rule, Rule::PriceCollar);
+        let plan = planned(&config, &[], &holdings, true);
+        assert!(plan.orders.len() == 1 && (-3_999..0).contains(&plan.orders[0].quantity), "{plan:?}");
+        assert!(plan.refused.is_empty());
+    }
+}
