@@ -24,6 +24,7 @@ mod memory;
 mod missing;
 mod output;
 mod paper;
+mod paper_metrics;
 mod plot;
 mod policy;
 mod simulate;

@@ -315,3 +315,45 @@ fn a_policy_that_looks_back_decides_the_same_after_a_restart() {
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("was trained in execution"), "{text}");
 }
+
+#[test]
+fn metrics_are_served_on_this_machine() {
+    use std::io::{BufRead, BufReader, Read, Write};
+
+    let directory = tempfile::tempdir().unwrap();
+    let db = directory.path().join("a.db");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lobgym"));
+    command.args(["paper", "--metrics", "0", "--speed", "20", "--db"]).arg(&db).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut address = None;
+    for line in lines {
+        if let Some((_, rest)) = line.split_once("url=http://") {
+            address = rest.split_once('/').map(|(address, _)| address.to_owned());
+        }
+        if line.starts_with("event=step") {
+            break;
+        }
+    }
+    let ask = |path: &str| {
+        let mut stream = std::net::TcpStream::connect(address.as_ref().unwrap()).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    };
+    let (page, nothing) = (ask("/metrics"), ask("/"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(address.as_ref().unwrap().starts_with("127.0.0.1:"));
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+    assert!(nothing.starts_with("HTTP/1.1 404"), "{nothing}");
+    let value = |name: &str| {
+        let line = page.lines().find_map(|line| line.strip_prefix(&format!("lobgym_paper_{name} ")));
+        line.unwrap_or_else(|| panic!("{name}: {page}")).parse::<f64>().unwrap()
+    };
+    assert!((900_000.0..1_100_000.0).contains(&value("nav")));
+    assert!((value("nav") - value("profit") - 1e6).abs() < 1e-6);
+    assert!(value("exposure") > 0.9 && value("killed") == 0.0 && value("fills_total") >= 10.0);
+    assert_eq!(value("decision_seconds_count"), value("steps_total"));
+}

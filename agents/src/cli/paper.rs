@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Failure;
 use super::output::{self, JsonTarget};
+use super::paper_metrics::Metrics;
 use crate::broker::{Broker, Ended, PaperConfig, Settings, Step, Summary, kill_file, money};
 
 /// Between looks at the signals while a step is waited for.
@@ -57,6 +58,9 @@ struct Run {
     /// Of the market [default: 0]
     #[arg(long)]
     seed: Option<u64>,
+    /// Serve figures for Prometheus at http://127.0.0.1:PORT/metrics; 0 takes a free port and the log says which
+    #[arg(long, value_name = "PORT")]
+    metrics: Option<u16>,
     /// A YAML file with a section `paper` (docs/paper.md)
     #[arg(long, value_name = "FILE.yaml")]
     config: Option<PathBuf>,
@@ -145,6 +149,14 @@ fn trade(arguments: &Run) -> Result<(), Failure> {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(signals)?;
     }
     let mut broker = Broker::open(&arguments.db, &settings(arguments)?)?;
+    let mut metrics =
+        arguments.metrics.map(Metrics::listen).transpose().map_err(|source| Failure::Output {
+            path: format!("127.0.0.1:{}", arguments.metrics.unwrap_or_default()).into(),
+            source,
+        })?;
+    if let Some(metrics) = &metrics {
+        log(&[("event", "metrics".to_owned()), ("url", format!("http://{}/metrics", metrics.address()))]);
+    }
     let holdings = broker.holdings();
     log(&[
         ("event", "start".to_owned()),
@@ -162,7 +174,12 @@ fn trade(arguments: &Run) -> Result<(), Failure> {
             break "signal";
         }
         match broker.step()? {
-            Ok(step) => report(&step, broker.holdings().capital, &mut pace),
+            Ok(step) => {
+                if let Some(metrics) = &mut metrics {
+                    metrics.show(&step, &broker);
+                }
+                report(&step, broker.holdings().capital, &mut pace);
+            }
             Err(Ended::Prices) => break "prices_end",
             Err(Ended::Killed) => break "killed",
         }
