@@ -1,5 +1,6 @@
 //! `lobgym paper`: a paper broker, and what its ledger says.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -235,7 +236,8 @@ fn log(fields: &[(&str, String)]) {
         let plain = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"' || c == '=');
         if plain { format!("{key}={value}") } else { format!("{key}={value:?}") }
     };
-    eprintln!("{}", fields.iter().map(field).collect::<Vec<_>>().join(" "));
+    // A log that nobody reads any more is no reason to end.
+    let _ = writeln!(std::io::stderr(), "{}", fields.iter().map(field).collect::<Vec<_>>().join(" "));
 }
 
 /// When the next step is due, and whether the last is to be told of.
