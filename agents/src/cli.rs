@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 
 mod backtest;
 mod bench;
+mod bench_decide;
 mod bench_env;
 mod calibrate_impact;
 mod compare;
@@ -23,6 +24,8 @@ mod market_args;
 mod memory;
 mod missing;
 mod output;
+mod paper;
+mod paper_metrics;
 mod plot;
 mod policy;
 mod simulate;
@@ -69,6 +72,8 @@ enum Command {
     Policy(policy::Command),
     /// Measure what meta-orders cost in a market, and fit impact models to it
     CalibrateImpact(calibrate_impact::Arguments),
+    /// Trade simulated prices on paper: a broker with risk limits and a ledger that survives crashes
+    Paper(paper::Arguments),
     /// Train an agent: a run's directory with metrics, checkpoints and the policy
     #[cfg(feature = "torch")]
     Train(train::Arguments),
@@ -100,6 +105,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::CalibrateImpact(arguments) => calibrate_impact::run(&arguments),
+        Command::Paper(arguments) => paper::run(&arguments),
         #[cfg(feature = "torch")]
         Command::Train(arguments) => train::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),

@@ -6,6 +6,7 @@
 
 pub mod backtest;
 pub mod baselines;
+pub mod broker;
 pub mod cli;
 pub mod compare;
 pub mod env_rate;

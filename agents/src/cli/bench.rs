@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{Failure, bench_env, growth, latency, memory};
+use super::{Failure, bench_decide, bench_env, growth, latency, memory};
 
 /// What can be measured.
 #[derive(Debug, Subcommand)]
@@ -13,6 +13,8 @@ pub(super) enum Command {
     Growth(growth::Arguments),
     /// Steps a second of environments, and their memory
     Env(bench_env::Arguments),
+    /// Time from prices to orders of a paper broker
+    Decide(bench_decide::Arguments),
     /// Peak memory of one engine on the stream on standard input (run by `bench latency`)
     #[command(hide = true)]
     Memory(memory::Arguments),
@@ -24,6 +26,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Latency(arguments) => latency::run(&arguments),
         Command::Growth(arguments) => growth::run(&arguments),
         Command::Env(arguments) => bench_env::run(&arguments),
+        Command::Decide(arguments) => bench_decide::run(&arguments),
         Command::Memory(arguments) => memory::run(&arguments),
     }
 }

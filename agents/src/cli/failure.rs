@@ -12,6 +12,7 @@ use lobgym_benches::measure::MeasureError;
 use thiserror::Error;
 
 use crate::backtest::BacktestError;
+use crate::broker::BrokerError;
 use crate::env_rate::RateError;
 use crate::evaluation::EvaluateError;
 use crate::execution::EpisodeError;
@@ -102,6 +103,9 @@ pub enum Failure {
     /// A market's impact could not be measured.
     #[error(transparent)]
     Calibration(CalibrationError),
+    /// A paper broker could not go on. Exit code 2 where its settings are the reason.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
     /// Our engines made other trades than the reference book.
     #[error("not exact: {0}; the trades differ from those of the reference book")]
     NotExact(String),
@@ -168,6 +172,8 @@ impl Failure {
             {
                 2
             }
+            Self::Broker(BrokerError::Config(error)) if is_wrong_usage(error) => 2,
+            Self::Broker(BrokerError::Parameter(_) | BrokerError::Policy(PolicyError::Misfit { .. })) => 2,
             Self::Quoting(QuotingError::Parameter(_)) => 2,
             Self::Policy(PolicyError::Misfit { .. })
             | Self::Episode(EpisodeError::Policy(PolicyError::Misfit { .. })) => 2,

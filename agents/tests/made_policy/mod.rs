@@ -87,6 +87,7 @@ pub(crate) fn drawn(settings: &str) -> PolicyFile {
 }
 
 /// Writes a policy as a run's, and returns what asks for it.
+#[allow(dead_code, reason = "not every test has use for every policy")]
 pub(crate) fn write(file: &PolicyFile, directory: &Path) -> String {
     std::fs::create_dir_all(directory).unwrap();
     file.write(&directory.join("policy.safetensors")).unwrap();

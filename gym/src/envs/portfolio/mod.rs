@@ -14,6 +14,7 @@ use rand_xoshiro::rand_core::SeedableRng;
 
 pub use config::{PortfolioRebalancingConfig, RewardKind, Risk, Start, Weights};
 pub use projection::{project_l1_ball, project_simplex};
+pub use statistics::Rolling;
 
 use super::costs::{Charge, FIRST_PRICE, Orders, PRICE_RANGE};
 use crate::config::ConfigError;
@@ -23,7 +24,6 @@ use crate::scene::Scene;
 use crate::space::{BoxSpace, Component, Space};
 use config::DEFAULT_STEPS;
 use reward::Reward;
-use statistics::Rolling;
 
 /// What all copies of an environment share.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 /// Log growth of several assets over the last periods, and its sums and variances over windows, brought up to date period by period. Sums that
 /// slide collect rounding errors: they are made anew once in every turn of the memory.
 #[derive(Clone, Debug)]
-pub(super) struct Rolling {
+pub struct Rolling {
     assets: usize,
     /// Periods that are kept.
     capacity: usize,
@@ -25,7 +25,8 @@ pub(super) struct Rolling {
 }
 
 impl Rolling {
-    pub(super) fn new(assets: usize, windows: &[usize], risk_window: usize) -> Self {
+    /// A memory of zeros: room for the longest of the `windows` of sums and for the `risk_window` (2 or more) of moments.
+    pub fn new(assets: usize, windows: &[usize], risk_window: usize) -> Self {
         let capacity = windows.iter().copied().max().unwrap_or(0).max(risk_window);
         Self {
             assets,
@@ -43,24 +44,24 @@ impl Rolling {
     }
 
     /// Periods that are kept.
-    pub(super) fn capacity(&self) -> usize {
+    pub fn capacity(&self) -> usize {
         self.capacity
     }
 
     /// Forgets the place of the next period, not what is kept.
-    pub(super) fn rewind(&mut self) {
+    pub fn rewind(&mut self) {
         self.head = 0;
     }
 
     /// Keeps a period without bringing anything up to date: for `capacity` periods in a row.
-    pub(super) fn fill(&mut self, log_growth: &[f64]) {
+    pub fn fill(&mut self, log_growth: &[f64]) {
         self.ring[self.head * self.assets..][..self.assets].copy_from_slice(log_growth);
         self.turn();
     }
 
     /// Keeps a period.
     #[inline]
-    pub(super) fn push(&mut self, log_growth: &[f64]) {
+    pub fn push(&mut self, log_growth: &[f64]) {
         let n = self.assets;
         for (index, &window) in self.windows.iter().enumerate() {
             let old = row(&self.ring, n, self.capacity, self.head, window);
@@ -119,18 +120,18 @@ impl Rolling {
 
     /// Log growth of each asset over window number `index`.
     #[inline]
-    pub(super) fn returns(&self, index: usize) -> &[f64] {
+    pub fn returns(&self, index: usize) -> &[f64] {
         &self.sums[index * self.assets..][..self.assets]
     }
 
     /// Sample variance of an asset's log growth.
     #[inline]
-    pub(super) fn variance(&self, asset: usize) -> f64 {
+    pub fn variance(&self, asset: usize) -> f64 {
         self.squares[asset] * self.per_freedom
     }
 
     /// Sample covariance of each asset's log growth with that of a portfolio of `weights`.
-    pub(super) fn covariances(&mut self, weights: &[f64], out: &mut [f64]) {
+    pub fn covariances(&mut self, weights: &[f64], out: &mut [f64]) {
         let n = self.assets;
         let mut mean = 0.0;
         for back in 1..=self.risk_window {

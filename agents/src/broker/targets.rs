@@ -1,0 +1,213 @@
+//! Who says what to hold.
+
+use std::path::Path;
+
+use gym::config::Task;
+use gym::envs::portfolio::{Risk, Weights, project_simplex};
+use gym::{Env, EnvConfig};
+use lob::random::standard_normal;
+use lob::sim::{SimRng, derive_seed};
+use rand_xoshiro::rand_core::SeedableRng;
+
+use super::{BrokerError, Market, PaperConfig};
+use crate::policy::{
+    Activation, Body, Decision, Head, Network, NetworkSpec, Policy, PolicyError, PolicyReference, PolicyState,
+};
+
+/// What is known at a decision.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// Prices, returns and risk.
+    pub market: &'a Market,
+    /// Shares held, an asset each.
+    pub positions: &'a [i64],
+    /// Cents.
+    pub cash: i64,
+    /// Net asset value, cents.
+    pub nav: i64,
+    /// The broker's seed, from which chance at this step follows.
+    pub seed: u64,
+}
+
+/// Says what to hold.
+pub trait Targets: std::fmt::Debug {
+    /// How many weights it gives where there are `assets`: one more if the last is cash.
+    fn len(&self, assets: usize) -> usize {
+        assets
+    }
+
+    /// Writes target weights, shares of what is invested. They are checked before they are traded on.
+    fn decide(&mut self, view: &View<'_>, targets: &mut Vec<f64>);
+
+    /// What the last decision saw, to be kept and shown to [`recall`](Self::recall) after a restart.
+    fn seen(&self) -> &[f32] {
+        &[]
+    }
+
+    /// How many earlier ones a decision depends on.
+    fn memory(&self) -> u64 {
+        0
+    }
+
+    /// Sees again what an earlier decision saw.
+    fn recall(&mut self, _seen: &[f32]) {}
+}
+
+/// The same of each asset.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EqualWeight;
+
+impl Targets for EqualWeight {
+    fn decide(&mut self, view: &View<'_>, targets: &mut Vec<f64>) {
+        let assets = view.market.assets();
+        targets.resize(assets, 0.0);
+        targets.fill(1.0 / assets as f64);
+    }
+}
+
+/// A policy that was trained in `portfolio_rebalancing`, long only.
+#[derive(Debug)]
+pub struct PolicyTargets {
+    policy: Policy,
+    decision: Decision,
+    state: PolicyState,
+    windows: Vec<usize>,
+    /// Logarithm of the growth of cash in a period, if it is held.
+    cash: Option<f64>,
+    observation: Vec<f32>,
+}
+
+impl PolicyTargets {
+    /// Reads a policy's file or a run's directory, and puts the prices, windows and assets that it was trained with into `config`.
+    ///
+    /// # Errors
+    /// A file that cannot be read; [`PolicyError::Misfit`] if the policy is of another environment or of one that a broker does not play.
+    pub fn open(path: &Path, config: &mut PaperConfig) -> Result<(Self, EnvConfig), BrokerError> {
+        let reference = PolicyReference::new(path);
+        let file = reference.open()?;
+        let misfit = |problem: String| PolicyError::Misfit { environment: "paper".to_owned(), problem };
+        let env = EnvConfig::from_map(&file.header.env, Path::new(""), "env")?;
+        let Task::PortfolioRebalancing(task) = &env.task else {
+            let problem = format!("{reference} was trained in {}, not in portfolio_rebalancing", env.name());
+            return Err(misfit(problem).into());
+        };
+        if task.weights != Weights::LongOnly || task.risk != Risk::Variance || task.observe_expected {
+            let wanted = "weights: long_only, risk: variance and observe_expected: false";
+            return Err(misfit(format!("{reference} was trained otherwise than with {wanted}")).into());
+        }
+        let played = gym::envs::PortfolioRebalancing::new(task, &env.directory)?;
+        file.header.fits(&played, "portfolio_rebalancing")?;
+        config.prices = task.prices.clone();
+        config.assets = task.assets;
+        config.return_windows.clone_from(&task.return_windows);
+        config.risk_window = task.risk_window;
+        let targets = Self {
+            decision: reference.decision(&file),
+            state: file.policy.state(),
+            windows: task.return_windows.clone(),
+            cash: task.cash.then(|| libm::log1p(task.cash_return)),
+            observation: vec![0.0; played.observation_space().len()],
+            policy: file.policy,
+        };
+        Ok((targets, env))
+    }
+
+    /// A network of two hidden layers of 64 whose numbers are drawn: for timing, as a trained one takes as long.
+    ///
+    /// # Errors
+    /// A size that is not legal.
+    pub fn untrained(config: &PaperConfig, assets: usize, seed: u64) -> Result<Self, BrokerError> {
+        let columns = config.return_windows.len() + 2;
+        let head = Head::LogisticNormal { parts: assets };
+        let spec = NetworkSpec {
+            observation: assets * columns,
+            window: 1,
+            body: Body::Mlp,
+            body_size: 0,
+            body_layers: 0,
+            kernel: 0,
+            hidden: vec![64, 64],
+            activation: Activation::Tanh,
+            outputs: head.outputs(),
+        };
+        let count = spec.parameters().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+        let mut rng = SimRng::seed_from_u64(seed);
+        let parameters: Vec<f32> = (0..count).map(|_| 0.1 * standard_normal(&mut rng) as f32).collect();
+        let mut network = Network::new(spec)?;
+        network.set(&parameters);
+        let policy = Policy { deviation: vec![0.1; head.deviations()], network, head, normaliser: None };
+        Ok(Self {
+            decision: policy.head.usual_decision(),
+            state: policy.state(),
+            windows: config.return_windows.clone(),
+            cash: None,
+            observation: vec![0.0; assets * columns],
+            policy,
+        })
+    }
+
+    /// The environment's observation, of the market and the account as they are.
+    fn observe(&mut self, view: &View<'_>) {
+        let (rolling, nav) = (view.market.rolling(), view.nav as f64);
+        let assets = view.market.assets();
+        let value = |asset: usize| view.positions[asset] as f64 * view.market.prices()[asset] as f64;
+        // An environment without cash knows no reserve: its weights are of what is invested, at first the same of each.
+        let invested: f64 = (0..assets).map(value).sum();
+        let whole = if self.cash.is_some() { nav } else { invested };
+        let weight = |asset: usize| {
+            if whole > 0.0 { value(asset) / whole } else { 1.0 / assets as f64 }
+        };
+        let (columns, windows) = (self.windows.len() + 2, self.windows.len());
+        for (asset, row) in self.observation.chunks_exact_mut(columns).take(assets).enumerate() {
+            for (index, number) in row[..windows].iter_mut().enumerate() {
+                *number = rolling.returns(index)[asset] as f32;
+            }
+            row[windows] = rolling.variance(asset) as f32;
+            row[windows + 1] = weight(asset) as f32;
+        }
+        if let Some(log_growth) = self.cash {
+            let row = &mut self.observation[assets * columns..];
+            for (number, &window) in row.iter_mut().zip(&self.windows) {
+                *number = (window as f64 * log_growth) as f32;
+            }
+            row[windows] = 0.0;
+            row[windows + 1] = (view.cash as f64 / nav) as f32;
+        }
+    }
+}
+
+impl Targets for PolicyTargets {
+    fn len(&self, assets: usize) -> usize {
+        assets + usize::from(self.cash.is_some())
+    }
+
+    fn decide(&mut self, view: &View<'_>, targets: &mut Vec<f64>) {
+        self.observe(view);
+        let mut rng = SimRng::seed_from_u64(derive_seed(view.seed, view.market.step()));
+        let Self { policy, decision, state, observation, .. } = self;
+        let action = policy.act(observation, *decision, &mut rng, state);
+        targets.clear();
+        targets.extend(action.continuous().iter().map(|&weight| f64::from(weight)));
+        // These heads give points of a box, which the environment of the training moved to the nearest weights: that is part of the policy.
+        let boxed = matches!(policy.head, Head::Gaussian { .. } | Head::TanhGaussian { .. });
+        if boxed && targets.iter().all(|weight| weight.is_finite()) {
+            targets.iter_mut().for_each(|weight| *weight = weight.clamp(0.0, 1.0));
+            project_simplex(targets, 1.0);
+        }
+    }
+
+    fn seen(&self) -> &[f32] {
+        &self.observation
+    }
+
+    fn memory(&self) -> u64 {
+        (self.policy.network.spec().input_len() / self.observation.len()) as u64 - 1
+    }
+
+    fn recall(&mut self, seen: &[f32]) {
+        if seen.len() == self.observation.len() {
+            let mut rng = SimRng::seed_from_u64(0);
+            self.policy.act(seen, Decision::Mode, &mut rng, &mut self.state);
+        }
+    }
+}
