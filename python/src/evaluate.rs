@@ -34,7 +34,7 @@ fn raised(error: &EvaluateError) -> PyErr {
             errors::config(error)
         }
         EvaluateError::Policy(error) => errors::policy(error),
-        EvaluateError::Quoting(QuotingError::Env(error)) => errors::env(error),
+        EvaluateError::Env(error) | EvaluateError::Quoting(QuotingError::Env(error)) => errors::env(error),
         EvaluateError::Episode(error) => compare::raised(error),
         EvaluateError::Parameter(_)
         | EvaluateError::Latency(_)

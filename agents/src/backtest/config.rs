@@ -9,7 +9,7 @@ use lob::ParameterError;
 use lob::parameter::{integer, positive, probability};
 use serde::{Deserialize, Serialize};
 
-use super::{BacktestError, Entrant};
+use super::{Alternative, BacktestError, Entrant};
 
 /// Shares of the time, in this order; their sum is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,7 +98,12 @@ impl Plan {
             return Err(ParameterError::new("strategies", "[]", "at least one strategy"));
         }
         for text in &self.strategies {
-            text.parse::<Entrant>().map_err(|error| error.within("strategies"))?;
+            let entrant: Entrant =
+                text.parse().map_err(|error: ParameterError| error.within("strategies"))?;
+            if entrant.alternatives.iter().any(Alternative::needs_expected) {
+                let legal = "another strategy: a backtest knows prices, not what was expected of them";
+                return Err(ParameterError::new("strategies", format_args!("{text:?}"), legal));
+            }
         }
         let Split { train, validation, test } = self.split;
         for (key, share) in [("train", train), ("validation", validation), ("test", test)] {

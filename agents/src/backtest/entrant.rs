@@ -3,13 +3,13 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use gym::Env;
+use gym::envs::PortfolioRebalancing;
+use gym::{Env, EnvError, Step};
 use lob::ParameterError;
 
-use super::BacktestError;
 use crate::evaluation::Actor;
-use crate::policy::{Decision, Policy, PolicyActor, PolicyReference};
-use crate::portfolio::{Rule, Strategy};
+use crate::policy::{Decision, Policy, PolicyActor, PolicyError, PolicyReference};
+use crate::portfolio::{Rule, Situation, Strategy};
 
 /// More alternatives than this are a mistake.
 const MAX_ALTERNATIVES: usize = 10_000;
@@ -49,11 +49,16 @@ impl Alternative {
         }
     }
 
+    /// Whether it must know what growth is expected, besides what a policy sees.
+    pub fn needs_expected(&self) -> bool {
+        matches!(self, Self::Rule(rule) if rule.needs_expected())
+    }
+
     /// What decides so in environments like `env`.
     ///
     /// # Errors
     /// A policy that cannot be read, or was trained on other spaces.
-    pub(super) fn prepare(&self, env: &impl Env) -> Result<Prepared, BacktestError> {
+    pub(crate) fn prepare(&self, env: &impl Env) -> Result<Prepared, PolicyError> {
         Ok(match self {
             Self::Rule(rule) => Prepared::Rule(*rule),
             Self::Policy(reference) => {
@@ -67,20 +72,20 @@ impl Alternative {
 }
 
 /// An alternative with its file read.
-pub(super) enum Prepared {
+pub(crate) enum Prepared {
     Rule(Rule),
     Policy(Arc<Policy>, Decision),
 }
 
 /// Who decides.
-pub(super) enum Decider {
+pub(crate) enum Decider {
     Strategy(Box<dyn Strategy>),
     Actor(Box<PolicyActor>),
 }
 
 impl Prepared {
     /// As at the beginning; `seed` is for policies that draw.
-    pub(super) fn make(&self, seed: u64) -> Decider {
+    pub(crate) fn make(&self, seed: u64) -> Decider {
         match self {
             Self::Rule(rule) => Decider::Strategy(rule.make()),
             Self::Policy(policy, decision) => {
@@ -89,6 +94,46 @@ impl Prepared {
                 Decider::Actor(Box::new(actor))
             }
         }
+    }
+}
+
+impl Decider {
+    /// Decides and steps. `past` is all log growth before the coming period, a row of one number an asset each, oldest first, `cost` the
+    /// proportional one; `targets` is as long as the environment's weights.
+    ///
+    /// # Errors
+    /// An action that the environment does not take.
+    pub(crate) fn step(
+        &mut self,
+        env: &mut PortfolioRebalancing,
+        past: &[f64],
+        cost: f64,
+        targets: &mut [f64],
+        observation: &mut [f32],
+    ) -> Result<Step, EnvError> {
+        let strategy = match self {
+            Self::Strategy(strategy) => strategy,
+            Self::Actor(actor) => {
+                let action = actor.act(observation);
+                env.action_space().check(action)?;
+                return Ok(env.step(action, observation));
+            }
+        };
+        let (assets, cash) = targets.split_at_mut(env.assets());
+        let situation = Situation {
+            past,
+            weights: &env.weights()[..assets.len()],
+            cost,
+            expected: env.expected(),
+            cash: env.cash_growth(),
+        };
+        strategy.weigh(&situation, assets);
+        if let Some(cash) = cash.first_mut() {
+            // Weights of a rule that holds none have a sum of 1, rounding apart.
+            let rest = 1.0 - assets.iter().sum::<f64>();
+            *cash = if rest > 1e-12 { rest } else { 0.0 };
+        }
+        Ok(env.rebalance(targets, observation))
     }
 }
 

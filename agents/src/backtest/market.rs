@@ -12,8 +12,7 @@ use rand_xoshiro::rand_core::SeedableRng;
 
 use super::entrant::{Decider, Prepared};
 use super::{BacktestConfig, BacktestError};
-use crate::evaluation::{Actor, session_seed};
-use crate::portfolio::Situation;
+use crate::evaluation::session_seed;
 
 /// The prices of a backtest. Period `k` goes from row `k` to row `k + 1`; its decision knows the rows up to `k`.
 #[derive(Clone, Debug)]
@@ -138,27 +137,12 @@ impl Market {
                 }
                 continue;
             }
-            let step = match decider.as_mut() {
-                None => return Err(ParameterError::new("strategies", "nobody", "a strategy").into()),
-                Some(Decider::Strategy(strategy)) => {
-                    // The past ends before this period: nothing later can be seen.
-                    let situation = Situation {
-                        past: &self.log_growth[..period * n],
-                        weights: &env.weights()[..n],
-                        cost: self.task.transaction_cost,
-                    };
-                    strategy.weigh(&situation, &mut targets[..n]);
-                    if let Some(cash) = targets.get_mut(n) {
-                        *cash = 0.0;
-                    }
-                    env.rebalance(&targets, &mut observation)
-                }
-                Some(Decider::Actor(actor)) => {
-                    let action = actor.act(&observation);
-                    env.action_space().check(action)?;
-                    env.step(action, &mut observation)
-                }
-            };
+            let decider =
+                decider.as_mut().ok_or_else(|| ParameterError::new("strategies", "nobody", "a strategy"))?;
+            // The past ends before this period: nothing later can be seen.
+            let past = &self.log_growth[..period * n];
+            let step =
+                decider.step(&mut env, past, self.task.transaction_cost, &mut targets, &mut observation)?;
             targets.copy_from_slice(env.targets());
             track.weights.extend_from_slice(&targets);
             env.write_info(&mut info);

@@ -5,7 +5,7 @@
 //! [`PortfolioRebalancing`](gym::envs::PortfolioRebalancing): there is no second formula here. A strategy is given the rows of the past alone.
 
 mod config;
-mod entrant;
+pub(crate) mod entrant;
 mod finding;
 mod market;
 mod metrics;

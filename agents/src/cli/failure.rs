@@ -118,6 +118,7 @@ impl From<EvaluateError> for Failure {
             EvaluateError::Config(error) => Self::Config(error),
             EvaluateError::Quoting(error) => Self::Quoting(error),
             EvaluateError::Policy(error) => Self::Policy(error),
+            EvaluateError::Env(error) => Self::Env(error),
             EvaluateError::Episode(error) => Self::Episode(error),
             EvaluateError::Latency(error) => Self::Latency(error),
         }

@@ -13,6 +13,7 @@
 
 mod entrant;
 mod executing;
+mod investing;
 mod making;
 mod metrics;
 mod modelled;
@@ -28,6 +29,7 @@ use std::time::Instant;
 
 pub use entrant::{Entrant, EntrantError};
 pub use executing::ExecutionFinding;
+pub use investing::{PairedPortfolios, PortfolioFinding, PortfolioSummary};
 pub use making::MakingFinding;
 pub use metrics::{HORIZONS, InventoryShare, Summary, Sums, TRADING_SECONDS_PER_YEAR};
 pub use modelled::{ModelFinding, ModelSummary};

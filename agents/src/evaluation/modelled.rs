@@ -17,7 +17,7 @@ use super::rules::{Reach, Rule, RuleKind};
 use super::stage::RULE_REACH;
 use super::{PairedPolicies, session_seed};
 use crate::market_making::{FillModel, QuotingError, Situation};
-use crate::report::{ModelPage, model_html, plain_table};
+use crate::report::{Paired, SessionsPage, SessionsRow, plain_table, sessions_html};
 use crate::sharing::share_out;
 use crate::statistics::{mean_and_deviation, paired_difference, worst_twentieth};
 
@@ -67,6 +67,33 @@ pub struct ModelSummary {
     #[serde(skip)]
     pub profits: Vec<f64>,
 }
+
+impl ModelSummary {
+    fn row(&self) -> SessionsRow<'_> {
+        SessionsRow {
+            name: &self.name,
+            description: &self.description,
+            figures: COLUMNS.iter().map(|(_, of)| of(self)).collect(),
+            standard_error: self.reward_se,
+            sessions: self.rewards.clone(),
+        }
+    }
+}
+
+type Column = ((&'static str, Option<usize>), fn(&ModelSummary) -> Option<f64>);
+
+/// The page's columns: names and decimals, and where they come from.
+const COLUMNS: [Column; 9] = [
+    (("reward", None), |p| Some(p.reward_mean)),
+    (("std", None), |p| Some(p.reward_std)),
+    (("s.e.", None), |p| Some(p.reward_se)),
+    (("P&L", Some(2)), |p| Some(p.pnl_mean)),
+    (("P&L std", Some(2)), |p| Some(p.pnl_std)),
+    (("P&L worst 5%", Some(2)), |p| Some(p.pnl_cvar95)),
+    (("Sharpe", Some(2)), |p| p.sharpe),
+    (("inventory", Some(2)), |p| Some(p.inventory_mean)),
+    (("|inventory|", Some(2)), |p| Some(p.inventory_abs_mean)),
+];
 
 /// One policy's episodes.
 #[derive(Clone, Debug, Default)]
@@ -242,9 +269,19 @@ impl ModelFinding {
     }
 
     pub(super) fn html(&self) -> String {
-        model_html(&ModelPage {
-            policies: &self.policies,
-            paired: &self.paired,
+        let pair = |pair: &PairedPolicies| Paired {
+            name: pair.name.clone(),
+            against: pair.against.clone(),
+            difference: pair.difference,
+            ci95: pair.ci95,
+        };
+        sessions_html(&SessionsPage {
+            title: "Market making in a model evaluated",
+            guide: "Money is ticks \u{d7} lots, inventory lots.",
+            policies: self.policies.iter().map(ModelSummary::row).collect(),
+            columns: &COLUMNS.map(|(column, _)| column),
+            of_a_session: "reward of an episode",
+            paired: self.paired.iter().map(pair).collect(),
             settings: self.record.rows(),
             interrupted: self.record.interrupted,
         })

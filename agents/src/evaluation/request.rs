@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use gym::config::Task;
-use gym::{ConfigError, EnvConfig};
+use gym::{ConfigError, EnvConfig, EnvError};
 use lob::ParameterError;
 use lob::parameter::integer;
 use lob::sim::LatencyError;
@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::entrant::EntrantError;
 use super::executing::ExecutionFinding;
+use super::investing::{self, PortfolioFinding};
 use super::making::MakingFinding;
 use super::modelled::ModelFinding;
 use crate::execution::EpisodeError;
@@ -26,7 +27,8 @@ pub struct Request {
     pub env: EnvConfig,
     /// Who plays, by name: rules or strategies of the environment and `policy:PATH`. One that is named twice plays once.
     pub policies: Vec<String>,
-    /// Besides `policies`, all rules of [`grid`](super::grid), best first; market making in a book alone.
+    /// Besides `policies`, all rules with a net of parameters ([`grid`](super::grid) in a book), best first; market making in a book, and
+    /// portfolios.
     pub grid: bool,
     /// Sessions; all play all of them.
     pub episodes: usize,
@@ -57,6 +59,9 @@ pub enum EvaluateError {
     /// A policy that cannot be read or does not fit.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// A session of a portfolio, or an action in it.
+    #[error(transparent)]
+    Env(#[from] EnvError),
     /// A session of the execution task.
     #[error(transparent)]
     Episode(#[from] EpisodeError),
@@ -83,6 +88,8 @@ pub enum Finding {
     Execution(Box<ExecutionFinding>),
     /// Of market making in a model.
     Model(Box<ModelFinding>),
+    /// Of portfolios.
+    Portfolio(Box<PortfolioFinding>),
 }
 
 /// What all answers say of how they were found: enough to find them again.
@@ -129,9 +136,9 @@ pub(super) fn text_rows(value: &impl Serialize) -> Vec<(String, String)> {
         .unwrap_or_default()
 }
 
-/// Whether there is an evaluation of this environment: of those with quotes or an order to execute, not of portfolios.
+/// Whether there is an evaluation of this environment.
 pub fn can_evaluate(env: &EnvConfig) -> bool {
-    !matches!(env.task, Task::MultiAssetTrading(_) | Task::PortfolioRebalancing(_))
+    !matches!(env.task, Task::MultiAssetTrading(_))
 }
 
 /// Who is evaluated in an environment where nothing is said.
@@ -151,7 +158,8 @@ pub fn usual_policies(env: &EnvConfig) -> Vec<String> {
             "glft",
             "random",
         ],
-        Task::MultiAssetTrading(_) | Task::PortfolioRebalancing(_) => &[],
+        Task::PortfolioRebalancing(task) => return investing::usual(task),
+        Task::MultiAssetTrading(_) => &[],
     };
     names.iter().map(|&name| name.to_owned()).collect()
 }
@@ -169,14 +177,11 @@ pub fn perform(
     integer("episodes", request.episodes as u64, 1..=10_000_000)?;
     integer("threads", request.threads as u64, 1..=1024)?;
     let name = request.env.name();
-    let without_book = || {
-        let legal = "market_making, execution or model_market_making";
+    let without_rules = || {
+        let legal = "market_making, execution, model_market_making or portfolio_rebalancing";
         ParameterError::new("name", format!("{name:?}"), legal).within("env")
     };
-    if !can_evaluate(&request.env) {
-        return Err(without_book().into());
-    }
-    if request.grid && !matches!(request.env.task, Task::MarketMaking(_)) {
+    if request.grid && !matches!(request.env.task, Task::MarketMaking(_) | Task::PortfolioRebalancing(_)) {
         return Err(
             ParameterError::new("grid", true, format!("false in {name}: its rules are no grid")).into()
         );
@@ -192,7 +197,10 @@ pub fn perform(
         Task::ModelMarketMaking(task) => {
             Finding::Model(Box::new(ModelFinding::find(request, task, stop, progress)?))
         }
-        Task::MultiAssetTrading(_) | Task::PortfolioRebalancing(_) => return Err(without_book().into()),
+        Task::PortfolioRebalancing(_) => {
+            Finding::Portfolio(Box::new(PortfolioFinding::find(request, stop, progress)?))
+        }
+        Task::MultiAssetTrading(_) => return Err(without_rules().into()),
     })
 }
 
@@ -211,6 +219,7 @@ impl Finding {
             Self::Making(found) => found.table(),
             Self::Execution(found) => found.table(),
             Self::Model(found) => found.table(),
+            Self::Portfolio(found) => found.table(),
         }
     }
 
@@ -223,6 +232,7 @@ impl Finding {
             Self::Making(found) => found.json(),
             Self::Execution(found) => found.json(),
             Self::Model(found) => found.json(),
+            Self::Portfolio(found) => found.json(),
         }
     }
 
@@ -235,6 +245,7 @@ impl Finding {
             Self::Making(found) => found.html(),
             Self::Execution(found) => Ok(found.html()),
             Self::Model(found) => Ok(found.html()),
+            Self::Portfolio(found) => Ok(found.html()),
         }
     }
 
@@ -242,7 +253,7 @@ impl Finding {
     pub fn warnings(&self) -> Vec<String> {
         match self {
             Self::Execution(found) => found.warnings(),
-            Self::Making(_) | Self::Model(_) => Vec::new(),
+            Self::Making(_) | Self::Model(_) | Self::Portfolio(_) => Vec::new(),
         }
     }
 
@@ -252,6 +263,7 @@ impl Finding {
             Self::Making(found) => found.evaluation.policies.first().map_or(0, |policy| policy.episodes),
             Self::Execution(found) => found.episodes(),
             Self::Model(found) => found.policies.first().map_or(0, |policy| policy.episodes),
+            Self::Portfolio(found) => found.policies.first().map_or(0, |policy| policy.episodes),
         }
     }
 
@@ -261,6 +273,7 @@ impl Finding {
             Self::Making(found) => found.evaluation.interrupted,
             Self::Execution(found) => found.compared.comparison.settings.interrupted,
             Self::Model(found) => found.record.interrupted,
+            Self::Portfolio(found) => found.record.interrupted,
         }
     }
 
@@ -274,6 +287,7 @@ impl Finding {
                 cell.strategies.iter().map(|strategy| strategy.name.as_str()).collect()
             }),
             Self::Model(found) => found.policies.iter().map(|policy| policy.name.as_str()).collect(),
+            Self::Portfolio(found) => found.policies.iter().map(|policy| policy.name.as_str()).collect(),
         }
     }
 
@@ -283,6 +297,7 @@ impl Finding {
             Self::Making(found) => &found.evaluation.policies[index].rewards,
             Self::Execution(found) => found.cell().map_or(&[], |cell| &cell.strategies[index].rewards),
             Self::Model(found) => &found.policies[index].rewards,
+            Self::Portfolio(found) => &found.policies[index].rewards,
         }
     }
 }

@@ -7,6 +7,7 @@ mod covariance;
 mod equal_weight;
 mod mean_variance;
 mod minimum_variance;
+mod no_trade_band;
 mod quadratic;
 mod risk_parity;
 mod rule;
@@ -16,6 +17,7 @@ pub use covariance::{Covariance, ledoit_wolf};
 pub use equal_weight::EqualWeight;
 pub use mean_variance::MeanVariance;
 pub use minimum_variance::MinimumVariance;
+pub use no_trade_band::NoTradeBand;
 pub use quadratic::minimise;
 pub use risk_parity::{RiskParity, equal_risk};
 pub use rule::Rule;
@@ -25,10 +27,14 @@ pub use rule::Rule;
 pub struct Situation<'a> {
     /// Log growth of the past periods, oldest first: a row of one number an asset each.
     pub past: &'a [f64],
-    /// What is held, shares of the net asset value with a sum of 1: one an asset.
+    /// What is held, shares of the net asset value: one an asset. What they leave to 1 is cash, if it can be held; else their sum is 1.
     pub weights: &'a [f64],
     /// Cost of trading, a share of what is traded.
     pub cost: f64,
+    /// Logarithm of each asset's expected growth in the coming period, where it is known.
+    pub expected: Option<&'a [f64]>,
+    /// Log growth of cash in a period, where it can be held.
+    pub cash: Option<f64>,
 }
 
 impl<'a> Situation<'a> {
@@ -46,7 +52,7 @@ impl<'a> Situation<'a> {
 
 /// A rule for weights.
 pub trait Strategy: Send {
-    /// Writes the weights to be held over the coming period: 0 or more, with a sum of 1.
+    /// Writes the weights to be held over the coming period, one an asset: 0 or more, with a sum of 1, or less where cash can be held.
     fn weigh(&mut self, situation: &Situation<'_>, targets: &mut [f64]);
 }
 

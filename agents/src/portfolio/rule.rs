@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use lob::ParameterError;
 
-use super::{BuyAndHold, EqualWeight, MeanVariance, MinimumVariance, RiskParity, Strategy};
+use super::{BuyAndHold, EqualWeight, MeanVariance, MinimumVariance, NoTradeBand, RiskParity, Strategy};
 
 /// Periods that moments are estimated from where nothing is said.
 const WINDOW: usize = 60;
@@ -46,6 +46,13 @@ pub enum Rule {
         /// Periods.
         window: usize,
     },
+    /// `no_trade_band:aim=40:band=0.5`.
+    NoTradeBand {
+        /// Share of the net asset value for 1% of expected growth in a period.
+        aim: f64,
+        /// Share of the net asset value.
+        band: f64,
+    },
 }
 
 impl Rule {
@@ -62,6 +69,7 @@ impl Rule {
                 Box::new(MeanVariance::new(window, risk_aversion, Some(horizon)))
             }
             Self::RiskParity { window } => Box::new(RiskParity::new(window)),
+            Self::NoTradeBand { aim, band } => Box::new(NoTradeBand { aim, band }),
         }
     }
 }
@@ -70,12 +78,17 @@ impl Rule {
     /// Periods that it looks back at.
     pub fn window(&self) -> usize {
         match *self {
-            Self::BuyAndHold | Self::EqualWeight { .. } => 0,
+            Self::BuyAndHold | Self::EqualWeight { .. } | Self::NoTradeBand { .. } => 0,
             Self::MinimumVariance { window }
             | Self::MeanVariance { window, .. }
             | Self::CostAware { window, .. }
             | Self::RiskParity { window } => window,
         }
+    }
+
+    /// Whether it must know what growth is expected ([`Situation::expected`](super::Situation)).
+    pub fn needs_expected(&self) -> bool {
+        matches!(self, Self::NoTradeBand { .. })
     }
 }
 
@@ -92,6 +105,7 @@ impl fmt::Display for Rule {
                 write!(to, "cost_aware:window={window}:risk_aversion={risk_aversion}:horizon={horizon}")
             }
             Self::RiskParity { window } => write!(to, "risk_parity:window={window}"),
+            Self::NoTradeBand { aim, band } => write!(to, "no_trade_band:aim={aim}:band={band}"),
         }
     }
 }
@@ -102,16 +116,18 @@ impl FromStr for Rule {
     fn from_str(text: &str) -> Result<Self, ParameterError> {
         let mut parts = text.split(':');
         let name = parts.next().unwrap_or_default();
-        let (mut window, mut band, mut risk_aversion, mut horizon) = (WINDOW, 0.0, 5.0, 20.0);
+        let (mut window, mut risk_aversion, mut horizon, mut aim) = (WINDOW, 5.0, 20.0, 40.0);
+        let mut band = None;
         let legal: &[&str] = match name {
             "buy_and_hold" => &[],
             "equal_weight" => &["band"],
             "minimum_variance" | "risk_parity" => &["window"],
             "mean_variance" => &["window", "risk_aversion"],
             "cost_aware" => &["window", "risk_aversion", "horizon"],
+            "no_trade_band" => &["aim", "band"],
             _ => {
-                let names =
-                    "buy_and_hold, equal_weight, minimum_variance, mean_variance, cost_aware, risk_parity";
+                let names = "buy_and_hold, equal_weight, minimum_variance, mean_variance, cost_aware, risk_parity, \
+                             no_trade_band";
                 return Err(ParameterError::new("policy", format_args!("{name:?}"), names));
             }
         };
@@ -130,7 +146,11 @@ impl FromStr for Rule {
                 }
             };
             match key {
-                "band" => band = within(0.0, 1.0, "a number from 0 to 1")?,
+                "band" if name == "no_trade_band" => {
+                    band = Some(within(0.0, 1e6, "a number from 0 to 1e6")?);
+                }
+                "band" => band = Some(within(0.0, 1.0, "a number from 0 to 1")?),
+                "aim" => aim = within(0.0, 1e6, "a number from 0 to 1e6")?,
                 "risk_aversion" => risk_aversion = within(1e-6, 1e6, "a number from 1e-6 to 1e6")?,
                 "horizon" => horizon = within(1e-3, 1e6, "periods from 0.001 to 1e6")?,
                 _ => {
@@ -145,11 +165,12 @@ impl FromStr for Rule {
         }
         Ok(match name {
             "buy_and_hold" => Self::BuyAndHold,
-            "equal_weight" => Self::EqualWeight { band },
+            "equal_weight" => Self::EqualWeight { band: band.unwrap_or(0.0) },
             "minimum_variance" => Self::MinimumVariance { window },
             "mean_variance" => Self::MeanVariance { window, risk_aversion },
             "cost_aware" => Self::CostAware { window, risk_aversion, horizon },
-            _ => Self::RiskParity { window },
+            "risk_parity" => Self::RiskParity { window },
+            _ => Self::NoTradeBand { aim, band: band.unwrap_or(0.5) },
         })
     }
 }

@@ -27,7 +27,16 @@ fn every_rule_stays_on_the_simplex() {
         let mut targets = vec![0.0; n];
         for rows in 0..50 {
             let held = [0.1, 0.2, 0.3, 0.4];
-            strategy.weigh(&Situation { past: &past[..rows * n], weights: &held, cost: 0.001 }, &mut targets);
+            strategy.weigh(
+                &Situation {
+                    past: &past[..rows * n],
+                    weights: &held,
+                    cost: 0.001,
+                    expected: None,
+                    cash: None,
+                },
+                &mut targets,
+            );
             assert!((targets.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{text}: {targets:?}");
             assert!(targets.iter().all(|weight| (0.0..=1.0).contains(weight)), "{text}: {targets:?}");
         }

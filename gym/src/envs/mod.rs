@@ -12,7 +12,7 @@ pub use execution::{Execution, ExecutionConfig, Moment};
 pub use market_making::{ActionKind, AtLimit, MarketMaking, MarketMakingConfig, ObservationKind};
 pub use model_market_making::{ModelMarketMaking, ModelMarketMakingConfig};
 pub use multi_asset::{MultiAssetTrading, MultiAssetTradingConfig};
-pub use portfolio::{PortfolioRebalancing, PortfolioRebalancingConfig};
+pub use portfolio::{PortfolioRebalancing, PortfolioRebalancingConfig, project_simplex};
 
 use crate::config::{ConfigError, EnvConfig, Task};
 use crate::env::{Action, Env, EnvError, Step};

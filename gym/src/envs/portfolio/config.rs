@@ -47,6 +47,9 @@ pub enum RewardKind {
     VariancePenalty,
     /// The differential Sharpe ratio of the net simple return.
     DifferentialSharpe,
+    /// The net log return less that of equal weights of all assets, cash included, restored in each period at no cost: what is
+    /// subtracted does not depend on the actions, so that the best policy is the same, and most of the market's noise is gone.
+    ExcessReturn,
 }
 
 /// The weights an episode begins with.
@@ -106,6 +109,9 @@ pub struct PortfolioRebalancingConfig {
     pub sharpe_adaptation: f64,
     /// Share of the capital at which the portfolio is ruined, above 0 and below 1.
     pub ruin_level: f64,
+    /// Periods that have passed before the first decision, for those who look back farther than the windows: the longest window has passed
+    /// in any case.
+    pub history: usize,
 }
 
 impl Default for PortfolioRebalancingConfig {
@@ -132,6 +138,7 @@ impl Default for PortfolioRebalancingConfig {
             risk_aversion: 1.0,
             sharpe_adaptation: 0.01,
             ruin_level: 0.001,
+            history: 0,
         }
     }
 }
@@ -176,6 +183,7 @@ impl PortfolioRebalancingConfig {
             return Err(ParameterError::new("observe_expected", true, legal));
         }
         non_negative("risk_aversion", self.risk_aversion)?;
+        integer("history", self.history, 0..=MAX_WINDOW)?;
         let open = |key, value: f64| {
             let legal = value > 0.0 && value < 1.0;
             if legal { Ok(()) } else { Err(ParameterError::new(key, value, "a number above 0 and below 1")) }
@@ -186,6 +194,6 @@ impl PortfolioRebalancingConfig {
 
     /// Periods that must be known before the first decision.
     pub fn lookback(&self) -> usize {
-        self.return_windows.iter().copied().max().unwrap_or(0).max(self.risk_window)
+        self.return_windows.iter().copied().max().unwrap_or(0).max(self.risk_window).max(self.history)
     }
 }

@@ -165,7 +165,7 @@ impl PortfolioRebalancing {
         };
         let mut env = Self {
             rng: SimRng::seed_from_u64(0),
-            rolling: Rolling::new(assets, &config.return_windows, config.risk_window),
+            rolling: Rolling::new(assets, &config.return_windows, config.risk_window).keeping(config.history),
             reward: Reward::new(config),
             step: 0,
             nav: config.capital,
@@ -200,6 +200,28 @@ impl PortfolioRebalancing {
     /// What the last step's action came to before the period: legal weights, laid out like [`weights`](Self::weights).
     pub fn targets(&self) -> &[f64] {
         &self.targets
+    }
+
+    /// How many assets, without cash.
+    pub fn assets(&self) -> usize {
+        self.rules.assets
+    }
+
+    /// Log growth of the last [`lookback`](PortfolioRebalancingConfig::lookback) periods, oldest first: one row of a number an asset after the
+    /// other, in two pieces.
+    pub fn past(&self) -> [&[f64]; 2] {
+        self.rolling.past()
+    }
+
+    /// What each asset's log growth is expected to be in the coming period, before the price's own convexity (`ln E(growth)`), where the prices'
+    /// process knows it and it may be seen (`observe_expected`).
+    pub fn expected(&self) -> Option<&[f64]> {
+        if self.rules.observe_expected { self.process.expected() } else { None }
+    }
+
+    /// Log growth of cash in a period, if it is held.
+    pub fn cash_growth(&self) -> Option<f64> {
+        self.rules.cash.map(|(_, log_growth)| log_growth)
     }
 
     /// A step to `targets` as they are, laid out like [`weights`](Self::weights): for rules that know legal weights in full precision, where
@@ -243,7 +265,7 @@ impl PortfolioRebalancing {
         self.step += 1;
         self.observe(observation);
         Step {
-            reward: self.reward.of(log_return),
+            reward: self.reward.of(log_return, &self.growth),
             terminated: ruined,
             truncated: self.step >= self.rules.steps,
         }

@@ -28,12 +28,15 @@ impl Reward {
         (self.first, self.second) = (0.0, 0.0);
     }
 
-    /// What a step with this net log return earns.
+    /// What a step with this net log return earns in a period in which the assets, cash included, grew by these factors.
     #[inline]
-    pub(super) fn of(&mut self, log_return: f64) -> f64 {
+    pub(super) fn of(&mut self, log_return: f64, growth: &[f64]) -> f64 {
         match self.kind {
             RewardKind::LogReturn => log_return,
             RewardKind::VariancePenalty => log_return - 0.5 * self.risk_aversion * log_return * log_return,
+            RewardKind::ExcessReturn => {
+                log_return - libm::log(growth.iter().sum::<f64>() / growth.len() as f64)
+            }
             RewardKind::DifferentialSharpe => self.differential_sharpe(libm::expm1(log_return)),
         }
     }

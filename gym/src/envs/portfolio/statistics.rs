@@ -43,6 +43,20 @@ impl Rolling {
         }
     }
 
+    /// The same memory with room for `periods` at least.
+    #[must_use]
+    pub fn keeping(mut self, periods: usize) -> Self {
+        self.capacity = self.capacity.max(periods);
+        self.ring = vec![0.0; self.capacity * self.assets];
+        self
+    }
+
+    /// What is kept, oldest first: one row of log growth an asset after the other, in two pieces.
+    pub fn past(&self) -> [&[f64]; 2] {
+        let (newer, older) = self.ring.split_at(self.head * self.assets);
+        [older, newer]
+    }
+
     /// Periods that are kept.
     pub fn capacity(&self) -> usize {
         self.capacity
