@@ -39,7 +39,7 @@ fn spec(body: Body, window: usize, body_size: usize, activation: Activation, hea
 /// Names, networks and heads; the last says whether observations are normalised.
 fn cases() -> Vec<(&'static str, NetworkSpec, Head, bool)> {
     let bounds = || Bounds { low: vec![Some(-2.0), None, Some(0.0)], high: vec![Some(6.0), None, None] };
-    let list: [(&str, Body, usize, usize, Activation, Head, bool); 8] = [
+    let list: [(&str, Body, usize, usize, Activation, Head, bool); 9] = [
         ("gaussian", Body::Mlp, 1, 0, Activation::Tanh, Head::Gaussian { bounds: bounds() }, true),
         ("tanh_gaussian", Body::Gru, 3, 5, Activation::Silu, Head::TanhGaussian { bounds: bounds() }, true),
         // As many channels as observations: the first convolution is added to its input, too.
@@ -65,6 +65,7 @@ fn cases() -> Vec<(&'static str, NetworkSpec, Head, bool)> {
             Head::Greedy { choices: 3, duelling: true },
             true,
         ),
+        ("softmax_gaussian", Body::Mlp, 1, 0, Activation::Tanh, Head::SoftmaxGaussian { parts: 3 }, true),
     ];
     let case = |(name, body, window, size, activation, head, normalised)| {
         (name, spec(body, window, size, activation, &head), head, normalised)
@@ -82,7 +83,7 @@ fn action(head: &Head) -> ActionRecord {
             let components = sides.map(|(i, (low, high))| component(format!("number {i}"), *low, *high));
             ActionRecord::Box { components: components.collect() }
         }
-        Head::LogisticNormal { parts } | Head::Dirichlet { parts } => {
+        Head::LogisticNormal { parts } | Head::SoftmaxGaussian { parts } | Head::Dirichlet { parts } => {
             let part = |i| component(format!("part {i}"), Some(0.0), Some(1.0));
             ActionRecord::Box { components: (0..*parts).map(part).collect() }
         }

@@ -34,6 +34,7 @@ fn cases() -> Vec<Case> {
             "gaussian" => Head::Gaussian { bounds },
             "tanh_gaussian" => Head::TanhGaussian { bounds },
             "logistic_normal" => Head::LogisticNormal { parts: columns + 1 },
+            "softmax_gaussian" => Head::SoftmaxGaussian { parts: columns },
             "dirichlet" => Head::Dirichlet { parts: columns },
             "categorical" => Head::Categorical { choices: columns },
             "multi_categorical" => {
@@ -65,7 +66,7 @@ fn values(tensor: &Tensor) -> Vec<f64> {
 #[test]
 fn values_agree_with_torch_distributions() {
     let cases = cases();
-    assert_eq!(cases.len(), 7);
+    assert_eq!(cases.len(), 8);
     for case in cases {
         let distribution = Distribution::new(&case.head, &case.outputs, &case.log_deviation);
         for (found, expected) in values(&distribution.log_density(&case.raw)).iter().zip(&case.log_density) {
@@ -152,7 +153,9 @@ fn estimated_entropies_are_unbiased_in_value_and_gradient() {
     use lob::sim::SimRng;
     use rand_xoshiro::rand_core::SeedableRng;
     let bounds = Bounds { low: vec![None; 2], high: vec![None; 2] };
-    for head in [Head::TanhGaussian { bounds }, Head::LogisticNormal { parts: 3 }] {
+    for head in
+        [Head::TanhGaussian { bounds }, Head::LogisticNormal { parts: 3 }, Head::SoftmaxGaussian { parts: 2 }]
+    {
         let n = 40_000;
         let draws = |mean: [f32; 2]| {
             let mut rng = SimRng::seed_from_u64(11);

@@ -65,7 +65,8 @@ struct Literal {
 impl Literal {
     fn new(config: &PortfolioRebalancingConfig, prices: Vec<Vec<f64>>) -> Self {
         let n = prices[0].len();
-        let t = config.return_windows.iter().copied().max().unwrap().max(config.risk_window);
+        let t =
+            config.return_windows.iter().copied().max().unwrap().max(config.risk_window).max(config.history);
         let (units, cash) = match config.start {
             Start::Equal => (prices[t].iter().map(|price| config.capital / n as f64 / price).collect(), 0.0),
             Start::Cash => (vec![0.0; n], config.capital),
@@ -125,6 +126,14 @@ impl Literal {
         let last = *self.returns.last().unwrap();
         match self.config.reward {
             RewardKind::LogReturn => last,
+            RewardKind::ExcessReturn => {
+                let mut growth: Vec<f64> = (self.prices[self.t].iter())
+                    .zip(&self.prices[self.t - 1])
+                    .map(|(after, before)| after / before)
+                    .collect();
+                growth.extend(self.config.cash.then_some(1.0 + self.config.cash_return));
+                last - (growth.iter().sum::<f64>() / growth.len() as f64).ln()
+            }
             RewardKind::VariancePenalty => last - self.config.risk_aversion / 2.0 * last.powi(2),
             RewardKind::DifferentialSharpe => {
                 let eta = self.config.sharpe_adaptation;
@@ -199,6 +208,13 @@ fn variants(prices: &[Vec<f64>]) -> Vec<PortfolioRebalancingConfig> {
             reward: RewardKind::DifferentialSharpe,
             return_windows: vec![5],
             risk_window: 2,
+            ..base.clone()
+        },
+        PortfolioRebalancingConfig {
+            reward: RewardKind::ExcessReturn,
+            cash: true,
+            cash_return: 0.0003,
+            history: 37,
             ..base
         },
     ]
@@ -456,5 +472,24 @@ fn every_setting_is_documented_and_the_shipped_file_has_the_defaults() {
     for key in config.to_map().keys() {
         assert!(PAGE.contains(&format!("`{key}`")) || key == "name", "{key} is not on the page");
         assert!(text.contains(&format!("\n  {key}: ")) || key == "prices", "{key} is not in the file");
+    }
+}
+
+#[test]
+fn the_past_is_that_of_the_prices_and_as_long_as_was_asked_for() {
+    let prices = walk(80, 3, 0.02, 4);
+    let config = PortfolioRebalancingConfig { prices: given(&prices), history: 31, ..Default::default() };
+    let mut env = make(&config);
+    let mut observation = vec![0.0; env.observation_space().len()];
+    env.reset(1, &mut observation).unwrap();
+    for row in 31..60 {
+        let past: Vec<f64> = env.past().into_iter().flatten().copied().collect();
+        assert_eq!(past.len(), 31 * 3);
+        for (k, found) in past.iter().enumerate() {
+            let at = row - 31 + k / 3;
+            let expected = (prices[at + 1][k % 3] / prices[at][k % 3]).ln();
+            assert!((found - expected).abs() < 1e-12, "row {row}, {k}: {found} {expected}");
+        }
+        env.step(Action::Continuous(&[0.3; 3]), &mut observation);
     }
 }

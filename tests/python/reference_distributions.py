@@ -86,6 +86,14 @@ def main():
     correction = (2 * (math.log(2) - raw - torch.nn.functional.softplus(-2 * raw))).sum(-1)
     cases.append(case("tanh_gaussian", mean, log_deviation, raw, normal.log_prob(raw) - correction, None))
 
+    mean, raw, log_deviation = torch.randn(6, 4), torch.randn(6, 4), torch.tensor([-1.0, 0.2, 0.5, -0.3])
+    variances = (2 * log_deviation).exp()
+    ratios = d.MultivariateNormal(mean[:, :-1] - mean[:, -1:], variances[:-1].diag() + variances[-1])
+    v = raw[:, :-1] - raw[:, -1:]
+    jacobians = [torch.autograd.functional.jacobian(lambda x: simplex(x)[:-1], row) for row in v]
+    density = ratios.log_prob(v) - torch.stack([torch.linalg.slogdet(j)[1] for j in jacobians])
+    cases.append(case("softmax_gaussian", mean, log_deviation, raw, density, None))
+
     print(json.dumps({"torch": torch.__version__, "cases": cases}, indent=1))
 
 

@@ -24,7 +24,7 @@ from lobgym.torch_policy import MultiCategorical, PolicyModule, SimplexTransform
 
 DATA = Path(__file__).parent / "data" / "policies"
 EXPECTED: dict[str, list[dict[str, Any]]] = json.loads((DATA / "expected.json").read_text(encoding="utf-8"))
-NORMAL = ["gaussian", "tanh_gaussian", "logistic_normal"]
+NORMAL = ["gaussian", "tanh_gaussian", "logistic_normal", "softmax_gaussian"]
 GREEDY = ["greedy", "greedy_duelling"]
 
 

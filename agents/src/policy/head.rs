@@ -25,6 +25,7 @@ pub struct Bounds {
 /// | `gaussian` | means | the action before scaling | scaled to the bounds, and cut there by the environment |
 /// | `tanh_gaussian` | means | before the hyperbolic tangent | tanh, scaled to the bounds |
 /// | `logistic_normal` | K - 1 means | v | `(exp v, 1) / (1 + sum exp v)`, K parts |
+/// | `softmax_gaussian` | K means | u | `exp u / sum exp u`, K parts |
 /// | `dirichlet` | K numbers f | the action | concentrations are softplus(f) |
 /// | `categorical` | logits | the choice | the choice |
 /// | `multi_categorical` | logits of all lists side by side | the choices | the choices |
@@ -44,6 +45,12 @@ pub enum Head {
     },
     /// A point of the simplex: the softmax of normal numbers and a zero. Source: Cheridito & Weiss, arXiv 2507.06345.
     LogisticNormal {
+        /// K
+        parts: usize,
+    },
+    /// A point of the simplex: the softmax of as many normal numbers, none of which is special. The softmax of u and that of u + c are the same
+    /// action, whose density counts them all.
+    SoftmaxGaussian {
         /// K
         parts: usize,
     },
@@ -82,7 +89,7 @@ impl Head {
         match self {
             Self::Gaussian { bounds } | Self::TanhGaussian { bounds } => bounds.low.len(),
             Self::LogisticNormal { parts } => parts - 1,
-            Self::Dirichlet { parts } => *parts,
+            Self::SoftmaxGaussian { parts } | Self::Dirichlet { parts } => *parts,
             Self::Categorical { choices } => *choices,
             Self::MultiCategorical { choices } => choices.iter().sum(),
             Self::Greedy { choices, duelling } => choices + usize::from(*duelling),
@@ -93,7 +100,7 @@ impl Head {
     pub fn raw_len(&self) -> usize {
         match self {
             Self::Gaussian { .. } | Self::TanhGaussian { .. } | Self::LogisticNormal { .. } => self.outputs(),
-            Self::Dirichlet { parts } => *parts,
+            Self::SoftmaxGaussian { parts } | Self::Dirichlet { parts } => *parts,
             Self::MultiCategorical { choices } => choices.len(),
             Self::Categorical { .. } | Self::Greedy { .. } => 1,
         }
@@ -124,7 +131,10 @@ impl Head {
     /// Standard deviations that it needs besides the outputs.
     pub fn deviations(&self) -> usize {
         match self {
-            Self::Gaussian { .. } | Self::TanhGaussian { .. } | Self::LogisticNormal { .. } => self.outputs(),
+            Self::Gaussian { .. }
+            | Self::TanhGaussian { .. }
+            | Self::LogisticNormal { .. }
+            | Self::SoftmaxGaussian { .. } => self.outputs(),
             _ => 0,
         }
     }
@@ -132,7 +142,10 @@ impl Head {
     /// Draws, and returns the logarithm of the draw's density ([`log_density`](Self::log_density)).
     pub fn sample(&self, outputs: &[f32], deviation: &[f32], rng: &mut SimRng, raw: &mut [f32]) -> f32 {
         match self {
-            Self::Gaussian { .. } | Self::TanhGaussian { .. } | Self::LogisticNormal { .. } => {
+            Self::Gaussian { .. }
+            | Self::TanhGaussian { .. }
+            | Self::LogisticNormal { .. }
+            | Self::SoftmaxGaussian { .. } => {
                 for ((raw, mean), deviation) in raw.iter_mut().zip(outputs).zip(deviation) {
                     *raw = mean + deviation * standard_normal(rng) as f32;
                 }
@@ -197,6 +210,20 @@ impl Head {
                     raw.iter().map(|v| f64::from(*v)).sum::<f64>() - (raw.len() + 1) as f64 * log_sum;
                 normal() - log_parts
             }
+            Self::SoftmaxGaussian { .. } => {
+                // The log-ratios to the last part are normal with the covariance diag(s_i^2) + s_K^2: its inverse by Sherman & Morrison takes
+                // the common shift that fits best out of the sum of squares, its determinant is prod s_i^2 x sum 1 / s_i^2.
+                let (mut tilt, mut precision) = (0.0, 0.0);
+                for ((x, mean), deviation) in raw.iter().zip(outputs).zip(deviation) {
+                    let weight = f64::from(*deviation).powi(-2);
+                    tilt += f64::from(x - mean) * weight;
+                    precision += weight;
+                }
+                let ratios =
+                    normal() + 0.5 * tilt * tilt / precision - 0.5 * libm::log(precision) + HALF_LOG_TWO_PI;
+                let log_sum = log_sum_exp(raw);
+                ratios - raw.iter().map(|u| f64::from(*u) - log_sum).sum::<f64>()
+            }
             Self::Dirichlet { .. } => {
                 let (mut total, mut value) = (0.0, 0.0);
                 for (part, output) in raw.iter().zip(outputs) {
@@ -223,11 +250,14 @@ impl Head {
     }
 
     /// The raw draw of the action to take where none is to be drawn: the mean of normal numbers (for the squashed ones the action's
-    /// median, for the logistic-normal the point whose log-ratios are the means), the mode of a Dirichlet whose concentrations all exceed
+    /// median, for the logistic-normal and the softmax the point whose log-ratios are those of the means), the mode of a Dirichlet whose concentrations all exceed
     /// 1 and its mean otherwise, the likeliest choice (the first of equals).
     pub fn mode(&self, outputs: &[f32], raw: &mut [f32]) {
         match self {
-            Self::Gaussian { .. } | Self::TanhGaussian { .. } | Self::LogisticNormal { .. } => {
+            Self::Gaussian { .. }
+            | Self::TanhGaussian { .. }
+            | Self::LogisticNormal { .. }
+            | Self::SoftmaxGaussian { .. } => {
                 raw.copy_from_slice(&outputs[..raw.len()]);
             }
             Self::Dirichlet { parts } => {
@@ -272,6 +302,12 @@ impl Head {
                 }
                 action[raw.len()] = libm::exp(-log_sum) as f32;
             }
+            Self::SoftmaxGaussian { .. } => {
+                let log_sum = log_sum_exp(raw);
+                for (action, raw) in action.iter_mut().zip(raw) {
+                    *action = libm::exp(f64::from(*raw) - log_sum) as f32;
+                }
+            }
             _ => action.copy_from_slice(raw),
         }
     }
@@ -306,6 +342,13 @@ fn log_sum_exp_with_zero(v: &[f32]) -> f64 {
     let largest = v.iter().fold(0.0_f32, |largest, v| largest.max(*v));
     let sum: f64 = v.iter().map(|v| libm::exp(f64::from(v - largest))).sum();
     f64::from(largest) + libm::log(sum + libm::exp(-f64::from(largest)))
+}
+
+/// `log(sum exp u)`, without overflow.
+fn log_sum_exp(u: &[f32]) -> f64 {
+    let top = u.iter().fold(f32::NEG_INFINITY, |top, u| top.max(*u));
+    let sum: f64 = u.iter().map(|u| libm::exp(f64::from(u - top))).sum();
+    f64::from(top) + libm::log(sum)
 }
 
 fn log_probability(logits: &[f32], choice: usize) -> f64 {
@@ -372,7 +415,8 @@ mod tests {
     /// The mean over draws of `exp(f)` for a difference of log-densities is 1: the density integrates to one under another's draws.
     #[test]
     fn densities_are_those_of_the_draws() {
-        let heads: [(Head, Vec<f32>, Vec<f32>); 6] = [
+        let heads: [(Head, Vec<f32>, Vec<f32>); 7] = [
+            (Head::SoftmaxGaussian { parts: 4 }, vec![0.3, -0.2, 0.0, 0.1], vec![0.1, 0.2, 0.1, 0.1]),
             (Head::Gaussian { bounds: unbounded(2) }, vec![0.3, -0.2], vec![0.1, 0.1]),
             (Head::TanhGaussian { bounds: unbounded(2) }, vec![0.3, -0.2], vec![0.1, 0.1]),
             (Head::LogisticNormal { parts: 4 }, vec![0.3, -0.2, 0.0], vec![0.1; 3]),
@@ -408,9 +452,18 @@ mod tests {
         let mut rng = SimRng::seed_from_u64(1);
         let mut action = [0.0; 4];
         for outputs in [[80.0, -90.0, 3.0, -60.0], [-60.0; 4], [90.0; 4], [0.0; 4]] {
-            for head in [Head::LogisticNormal { parts: 4 }, Head::Dirichlet { parts: 4 }] {
+            for head in [
+                Head::LogisticNormal { parts: 4 },
+                Head::SoftmaxGaussian { parts: 4 },
+                Head::Dirichlet { parts: 4 },
+            ] {
                 let mut raw = vec![0.0; head.raw_len()];
-                let log = head.sample(&outputs[..head.outputs()], &[1.0; 3], &mut rng, &mut raw);
+                let log = head.sample(
+                    &outputs[..head.outputs()],
+                    &[1.0; 4][..head.deviations()],
+                    &mut rng,
+                    &mut raw,
+                );
                 head.action(&raw, &mut action);
                 assert!((action.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{head:?} {action:?}");
                 assert!(log.is_finite(), "{head:?} {outputs:?} {log}");

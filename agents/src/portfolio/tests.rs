@@ -135,3 +135,29 @@ fn ten_assets_end_where_no_transfer_helps() {
     }
     assert!(traded > 0 && kept > 0 && empty > 0, "all three kinds were met: {traded} {kept} {empty}");
 }
+
+#[test]
+fn a_no_trade_band_trades_to_its_edge_and_no_farther() {
+    let mut rule = NoTradeBand { aim: 50.0, band: 0.2 };
+    let mut weigh = |weights: &[f64], expected: &[f64], cash: Option<f64>| {
+        let mut targets = vec![f64::NAN; weights.len()];
+        let situation = Situation { past: &[], weights, cost: 0.001, expected: Some(expected), cash };
+        rule.weigh(&situation, &mut targets);
+        targets
+    };
+    // 50 for 1%: 0.01% of expected growth is worth 0.5.
+    assert_eq!(weigh(&[0.4], &[0.0001], Some(0.0)), [0.4], "within the band");
+    close(&weigh(&[0.1], &[0.0001], Some(0.0)), &[0.3], 1e-12);
+    close(&weigh(&[0.9], &[0.0001], Some(0.0)), &[0.7], 1e-12);
+    close(&weigh(&[0.9], &[0.0002], Some(0.0001)), &[0.7], 1e-12);
+    assert_eq!(weigh(&[0.5], &[0.01], Some(0.0)), [1.0], "out of reach: the nearest");
+    assert_eq!(weigh(&[0.5], &[-0.01], Some(0.0)), [0.0]);
+    // Without cash only differences count.
+    assert_eq!(weigh(&[0.5, 0.5], &[0.3, 0.3], None), [0.5, 0.5]);
+    close(&weigh(&[0.5, 0.5], &[0.0002, 0.0], None), &[0.8, 0.2], 1e-12);
+    let both = weigh(&[0.0, 0.0], &[0.01, 0.01], Some(0.0));
+    close(&both, &[0.5, 0.5], 1e-12);
+    let text: Rule = "no_trade_band:aim=20:band=1.5".parse().expect("a rule");
+    assert_eq!(text, Rule::NoTradeBand { aim: 20.0, band: 1.5 });
+    assert!(text.needs_expected());
+}

@@ -61,20 +61,24 @@ pub fn head_for(choice: HeadChoice, space: &Space) -> Result<Head, ParameterErro
             Ok(Head::Gaussian { bounds: Bounds::of(space) })
         }
         (Space::Box(space), HeadChoice::TanhGaussian) => Ok(Head::TanhGaussian { bounds: Bounds::of(space) }),
-        (Space::Box(space), HeadChoice::LogisticNormal | HeadChoice::Dirichlet) => {
+        (
+            Space::Box(space),
+            HeadChoice::LogisticNormal | HeadChoice::SoftmaxGaussian | HeadChoice::Dirichlet,
+        ) => {
             let in_simplex = |component: &gym::Component| component.low == 0.0 && component.high == 1.0;
             if space.len() < 2 || !space.components().iter().all(in_simplex) {
                 return legal("gaussian or tanh_gaussian: the actions are no shares from 0 to 1");
             }
-            Ok(if choice == HeadChoice::Dirichlet {
-                Head::Dirichlet { parts: space.len() }
-            } else {
-                Head::LogisticNormal { parts: space.len() }
+            let parts = space.len();
+            Ok(match choice {
+                HeadChoice::Dirichlet => Head::Dirichlet { parts },
+                HeadChoice::SoftmaxGaussian => Head::SoftmaxGaussian { parts },
+                _ => Head::LogisticNormal { parts },
             })
         }
-        (Space::Box(_), _) => {
-            legal("auto, gaussian, tanh_gaussian, logistic_normal or dirichlet: actions are a box")
-        }
+        (Space::Box(_), _) => legal(
+            "auto, gaussian, tanh_gaussian, logistic_normal, softmax_gaussian or dirichlet: actions are a box",
+        ),
         (Space::Discrete(choices), HeadChoice::Auto | HeadChoice::Categorical) => {
             Ok(Head::Categorical { choices: choices.len() })
         }
@@ -170,6 +174,7 @@ impl Model {
             deviation: vec![1.0; self.shape.head.deviations()],
             normaliser,
             epsilon: 0.0,
+            noise_correlation: 0.0,
         })
     }
 

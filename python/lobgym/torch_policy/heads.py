@@ -14,6 +14,7 @@ from torch.distributions import (
     Dirichlet,
     Distribution,
     Independent,
+    MultivariateNormal,
     Normal,
     TransformedDistribution,
     constraints,
@@ -23,7 +24,18 @@ from torch.nn import functional
 
 __all__ = ["Head", "MultiCategorical", "SimplexTransform"]
 
-KINDS = ("gaussian", "tanh_gaussian", "logistic_normal", "dirichlet", "categorical", "multi_categorical", "greedy")
+KINDS = (
+    "gaussian",
+    "tanh_gaussian",
+    "logistic_normal",
+    "softmax_gaussian",
+    "dirichlet",
+    "categorical",
+    "multi_categorical",
+    "greedy",
+)
+#: Kinds with a standard deviation for each output.
+WITH_DEVIATIONS = ("gaussian", "tanh_gaussian", "logistic_normal", "softmax_gaussian")
 
 
 class SimplexTransform(Transform):
@@ -106,6 +118,7 @@ class Head(nn.Module):
     | ``gaussian`` | means | scaled to the bounds: -1 is low, 1 is high; as they are where a side is unbounded |
     | ``tanh_gaussian`` | means before the hyperbolic tangent | likewise |
     | ``logistic_normal`` | K - 1 means | :class:`SimplexTransform` of them, K parts |
+    | ``softmax_gaussian`` | K means | softmax of K normal numbers |
     | ``dirichlet`` | K numbers, whose softplus are the concentrations | K parts |
     | ``categorical`` | logits | a choice |
     | ``multi_categorical`` | logits of all lists side by side | a choice from each |
@@ -131,7 +144,7 @@ class Head(nn.Module):
             self.outputs = len(low)
         elif kind == "logistic_normal":
             self.outputs = int(record["parts"]) - 1
-        elif kind == "dirichlet":
+        elif kind in ("softmax_gaussian", "dirichlet"):
             self.outputs = int(record["parts"])
         elif kind == "multi_categorical":
             self.choices = [int(count) for count in record["choices"]]
@@ -155,7 +168,7 @@ class Head(nn.Module):
     @property
     def deviations(self) -> int:
         """Standard deviations that it needs besides the outputs."""
-        return self.outputs if self.kind in ("gaussian", "tanh_gaussian", "logistic_normal") else 0
+        return self.outputs if self.kind in WITH_DEVIATIONS else 0
 
     def action_values(self, outputs: Tensor) -> Tensor:
         """Of a ``greedy`` head, ``f32[..., choices]``: those of a duelling network are the state's value and the centred advantages."""
@@ -169,8 +182,9 @@ class Head(nn.Module):
     def mode(self, outputs: Tensor) -> Tensor:
         """The action where none is drawn, as the Rust side takes it; :meth:`cut` cuts it to the bounds.
 
-        The mean of normal numbers (for the squashed ones that is the action's median, for the logistic-normal the point whose log-ratios
-        are the means), the mode of a Dirichlet whose concentrations all exceed 1 and its mean otherwise, the likeliest choice.
+        The mean of normal numbers (for the squashed ones that is the action's median, for the logistic-normal and the softmax the
+        point whose log-ratios are those of the means), the mode of a Dirichlet whose concentrations all exceed 1 and its mean
+        otherwise, the likeliest choice.
         ``f32[..., n]``, or ``i64[...]`` for one choice and ``i64[..., lists]`` for several.
         """
         if self.kind == "gaussian":
@@ -179,6 +193,8 @@ class Head(nn.Module):
             return self._scale(outputs.tanh())
         if self.kind == "logistic_normal":
             return functional.softmax(functional.pad(outputs, (0, 1)), dim=-1)
+        if self.kind == "softmax_gaussian":
+            return functional.softmax(outputs, dim=-1)
         if self.kind == "dirichlet":
             # In f64, as concentrations of about 1 are where the mode and the mean part.
             # Written out, as ONNX runtimes lack this softplus.
@@ -206,6 +222,12 @@ class Head(nn.Module):
         if self.kind == "multi_categorical":
             return MultiCategorical(outputs, self.choices)
         assert deviation is not None
+        if self.kind == "softmax_gaussian":
+            # The log-ratios to the last part: all that the action keeps of the numbers.
+            variances = deviation.square()
+            covariance = variances[:-1].diag() + variances[-1]
+            ratios = MultivariateNormal(outputs[..., :-1] - outputs[..., -1:], covariance)
+            return TransformedDistribution(ratios, [SimplexTransform(cache_size=1)])
         if self.kind == "gaussian":
             return Independent(Normal(self._scale(outputs), deviation * self._scaling()[1]), 1)
         normal = Independent(Normal(outputs, deviation.expand_as(outputs)), 1)

@@ -36,6 +36,9 @@ impl<'a> Distribution<'a> {
             Head::LogisticNormal { .. } => {
                 normal::log_density(outputs, log_deviation, raw) - normal::simplex_correction(raw)
             }
+            Head::SoftmaxGaussian { .. } => {
+                normal::ratio_log_density(outputs, log_deviation, raw) - normal::softmax_correction(raw)
+            }
             Head::Dirichlet { .. } => dirichlet::log_density(outputs, raw),
             Head::Categorical { choices } | Head::Greedy { choices, .. } => {
                 categorical::log_probability(outputs, &[*choices], raw)
@@ -44,8 +47,8 @@ impl<'a> Distribution<'a> {
         }
     }
 
-    /// Differential entropy (nats), `f32[rows]`: exact for normal, Dirichlet and categorical heads. For the tanh-Gaussian and the
-    /// logistic-normal it is an unbiased estimate from one draw, the entropy of the normal numbers plus the logarithm of the map's
+    /// Differential entropy (nats), `f32[rows]`: exact for normal, Dirichlet and categorical heads. For the tanh-Gaussian, the
+    /// logistic-normal and the softmax it is an unbiased estimate from one draw, the entropy of the normal numbers plus the logarithm of the map's
     /// determinant at the raw draw, whose gradient flows through `mean + deviation z` with the draw's z held fixed.
     pub fn entropy(&self, raw: &Tensor) -> Tensor {
         let (outputs, log_deviation) = (self.outputs, self.log_deviation);
@@ -58,6 +61,10 @@ impl<'a> Distribution<'a> {
             Head::LogisticNormal { .. } => {
                 let again = normal::redrawn(outputs, log_deviation, raw);
                 normal::entropy(outputs, log_deviation) + normal::simplex_correction(&again)
+            }
+            Head::SoftmaxGaussian { .. } => {
+                let again = normal::redrawn(outputs, log_deviation, raw);
+                normal::ratio_entropy(outputs, log_deviation) + normal::softmax_correction(&again)
             }
             Head::Dirichlet { .. } => dirichlet::entropy(outputs),
             Head::Categorical { choices } | Head::Greedy { choices, .. } => {

@@ -37,3 +37,24 @@ pub(super) fn simplex_correction(v: &Tensor) -> Tensor {
     let log_sum = Tensor::cat(&[v, &zero], -1).logsumexp([-1], false);
     sum(v) - log_sum * (v.size()[1] + 1) as f64
 }
+
+/// Of the normal numbers' differences, whatever is added to all of them: see [`Head::log_density`](crate::policy::Head::log_density).
+pub(super) fn ratio_log_density(mean: &Tensor, log_deviation: &Tensor, raw: &Tensor) -> Tensor {
+    let weight = (log_deviation * -2.0).exp();
+    let precision = weight.sum(None::<Kind>);
+    let tilt = sum(&((raw - mean) * &weight));
+    let shift = tilt.square() * 0.5 / &precision - precision.log() * 0.5 + HALF_LOG_TWO_PI;
+    log_density(mean, log_deviation, raw) + shift
+}
+
+/// Of the normal numbers' differences: K - 1 times (1 + log(2 pi)) / 2, and half the logarithm of their covariance's determinant; the same
+/// in all rows.
+pub(super) fn ratio_entropy(mean: &Tensor, log_deviation: &Tensor) -> Tensor {
+    let precision = (log_deviation * -2.0).exp().sum(None::<Kind>);
+    entropy(mean, log_deviation) + precision.log() * 0.5 - (0.5 + HALF_LOG_TWO_PI)
+}
+
+/// Logarithm of the determinant of log-ratios -> softmax: the sum of the logarithms of all parts.
+pub(super) fn softmax_correction(u: &Tensor) -> Tensor {
+    sum(&u.log_softmax(-1, None::<Kind>))
+}
