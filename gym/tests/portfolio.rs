@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use gym::envs::portfolio::{RewardKind, Risk, Start, Weights};
+use gym::envs::portfolio::{ActionMeaning, RewardKind, Risk, Start, Weights};
 use gym::envs::{PortfolioRebalancing, PortfolioRebalancingConfig};
 use gym::prices::{GivenConfig, MeanRevertingConfig, PricesConfig, Table};
 use gym::{Action, Env, EnvConfig, Settings, Space};
@@ -85,16 +85,35 @@ impl Literal {
     }
 
     fn targets(&self, action: &[f32]) -> Vec<f64> {
+        let part = |(wanted, held): (&f64, &f64)| held + self.config.adjustment * (wanted - held);
+        self.wanted(action).iter().zip(&self.weights()).map(part).collect()
+    }
+
+    fn wanted(&self, action: &[f32]) -> Vec<f64> {
         let n = self.units.len();
+        let changed = |scale: f64| -> Vec<f64> {
+            let mut held = self.weights();
+            held.push(1.0 - held.iter().sum::<f64>());
+            let add = |(&a, held): (&f32, &f64)| held + f64::from(a).clamp(-1.0, 1.0) * scale;
+            action.iter().zip(&held).map(add).collect()
+        };
+        let changes = self.config.action == ActionMeaning::Changes;
         match self.config.weights {
             Weights::LongOnly => {
-                let wanted: Vec<f64> = action.iter().map(|&a| f64::from(a).clamp(0.0, 1.0)).collect();
+                let wanted: Vec<f64> = if changes {
+                    changed(self.config.max_change)
+                } else {
+                    action.iter().map(|&a| f64::from(a).clamp(0.0, 1.0)).collect()
+                };
                 nearest(&wanted, 1.0)[..n].to_vec()
             }
             Weights::LongShort => {
                 let leverage = self.config.leverage;
-                let wanted: Vec<f64> =
-                    action.iter().map(|&a| f64::from(a).clamp(-1.0, 1.0) * leverage).collect();
+                let wanted: Vec<f64> = if changes {
+                    changed(self.config.max_change)
+                } else {
+                    action.iter().map(|&a| f64::from(a).clamp(-1.0, 1.0) * leverage).collect()
+                };
                 let sizes: Vec<f64> = wanted.iter().map(|value| value.abs()).collect();
                 if sizes.iter().sum::<f64>() <= leverage {
                     return wanted;
@@ -215,6 +234,16 @@ fn variants(prices: &[Vec<f64>]) -> Vec<PortfolioRebalancingConfig> {
             cash: true,
             cash_return: 0.0003,
             history: 37,
+            action: ActionMeaning::Changes,
+            max_change: 0.07,
+            ..base.clone()
+        },
+        PortfolioRebalancingConfig {
+            cash: true,
+            weights: Weights::LongShort,
+            leverage: 1.3,
+            action: ActionMeaning::Changes,
+            adjustment: 0.3,
             ..base
         },
     ]

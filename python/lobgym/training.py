@@ -58,7 +58,8 @@ def train(
     """Trains an agent: ``lobgym.train("market_making_ppo", steps=200_000, env={"market": "noise"})``.
 
     ``config``: the path of a YAML file with the sections ``env`` and ``train``, the name of one that comes with the package
-    (``execution_dirichlet``, ``execution_logistic_normal``, ``execution_ppo``, ``market_making_dqn``, ``market_making_ppo``, ``model_market_making_ppo``), or a
+    (``execution_dirichlet``, ``execution_logistic_normal``, ``execution_ppo``, ``market_making_dqn``, ``market_making_ppo``, ``model_market_making_ppo``,
+    ``portfolio_band_ppo``, ``portfolio_ppo``), or a
     mapping with these sections. ``overrides`` change it: keys of the section ``train``, mappings ``env`` and ``train``, or paths as in
     ``**{"env.market": "flow"}``. A setting that there is not, or that is not legal, raises ``ValueError`` with its key, its value and what
     would be legal.

@@ -17,7 +17,7 @@ use crate::policy::{Moments, Normaliser};
 #[derive(Debug)]
 pub struct Player<E> {
     collector: Collector<E>,
-    pub(super) brain: Brain,
+    brain: Brain,
     /// The last rollout.
     pub rollout: Rollout,
 }

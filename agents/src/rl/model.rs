@@ -174,7 +174,6 @@ impl Model {
             deviation: vec![1.0; self.shape.head.deviations()],
             normaliser,
             epsilon: 0.0,
-            noise_correlation: 0.0,
         })
     }
 

@@ -46,8 +46,7 @@ impl<E: Env> Ppo<E> {
         let head = head_for(common.head, setting.env.action_space())?;
         let learned = settings.final_deviation.is_none().then_some(settings.initial_deviation);
         let model = Model::new(common, setting.env, head, true, learned, setting.device)?;
-        let mut player = Player::new(setting, &model, settings.rollout_steps, false)?;
-        player.brain.noise_correlation = settings.noise_correlation;
+        let player = Player::new(setting, &model, settings.rollout_steps, false)?;
         let adam = Adam::new(&model.flat, settings.adam_epsilon);
         let scaler =
             settings.normalise_rewards.then(|| RewardScaler::new(common.environments, settings.discount));

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gym::{Action, Env, EnvError, Episodes};
-use lob::random::{standard_normal, uniform};
+use lob::random::uniform;
 use lob::sim::{SimRng, derive_seed};
 use rand_xoshiro::rand_core::SeedableRng;
 use thiserror::Error;
@@ -62,11 +62,6 @@ pub struct Brain {
     pub normaliser: Option<Normaliser>,
     /// Share of choices that are drawn at random, all alike.
     pub epsilon: f64,
-    /// Correlation of a normal head's noise with that of the step before in the episode and the rollout. Each step's action has the policy's own
-    /// density all the same, but departures from its mean last: where actions are held and changing them costs, those are the ones that
-    /// teach. Source: Hollenstein, Martius & Piater, *Colored noise in PPO: improved exploration and performance through correlated action
-    /// sampling*, AAAI 2024; a first-order autoregression here.
-    pub noise_correlation: f64,
 }
 
 /// Results of a rollout, environment after environment: row-major `[environments, steps, ...]`.
@@ -378,7 +373,6 @@ impl<E: Env> Block<'_, E> {
             (first..first + rows).map(|row| SimRng::seed_from_u64(derive_seed(seed, row as u64))).collect();
         let mut action = vec![0.0; brain.head.action_len()];
         let mut choices = vec![0; brain.head.action_len()];
-        let mut noise = vec![Noise::default(); rows];
         for step in 0..steps {
             for (row, lane) in self.lanes.iter().enumerate() {
                 minds.inputs[row * input..][..input].copy_from_slice(&lane.window);
@@ -397,7 +391,7 @@ impl<E: Env> Block<'_, E> {
                 if outputs.iter().any(|output| !output.is_finite()) || !minds.values[row].is_finite() {
                     return Err(fail(RolloutError::Outputs { row: first + row }));
                 }
-                self.log_density[at] = brain.draw(outputs, &mut rngs[row], &mut noise[row], raw);
+                self.log_density[at] = brain.draw(outputs, &mut rngs[row], raw);
                 let step_taken = if brain.head.is_discrete() {
                     for (choice, raw) in choices.iter_mut().zip(&*raw) {
                         *choice = *raw as i64;
@@ -426,7 +420,6 @@ impl<E: Env> Block<'_, E> {
                         minds.single.copy_from_slice(&lane.window);
                         self.next_values[at] = minds.value_of_single(brain);
                     }
-                    noise[row] = Noise::default();
                     lane.finished.push(Finished { total: lane.total, steps: lane.episodes.steps() });
                     lane.begin(lane.episode + 1, brain.normaliser.as_ref())
                         .map_err(|error| fail(error.in_row(first + row).into()))?;
@@ -460,43 +453,15 @@ fn check(row: usize, reward: f64, observation: &[f32]) -> Result<(), RolloutErro
     }
 }
 
-/// Standard normal numbers that go on from step to step; none at the start.
-#[derive(Clone, Debug, Default)]
-struct Noise {
-    numbers: Vec<f64>,
-}
-
-impl Noise {
-    fn advance(&mut self, correlation: f64, count: usize, rng: &mut SimRng) {
-        let innovation = libm::sqrt(1.0 - correlation * correlation);
-        if self.numbers.is_empty() {
-            self.numbers.extend((0..count).map(|_| standard_normal(rng)));
-        } else {
-            for number in &mut self.numbers {
-                *number = correlation * *number + innovation * standard_normal(rng);
-            }
-        }
-    }
-}
-
 impl Brain {
-    fn draw(&self, outputs: &[f32], rng: &mut SimRng, noise: &mut Noise, raw: &mut [f32]) -> f32 {
+    fn draw(&self, outputs: &[f32], rng: &mut SimRng, raw: &mut [f32]) -> f32 {
         if let Head::Greedy { choices, .. } = self.head
             && uniform(rng) < self.epsilon
         {
             raw[0] = (uniform(rng) * choices as f64).floor() as f32;
             return 0.0;
         }
-        if self.noise_correlation == 0.0 || self.deviation.is_empty() {
-            return self.head.sample(outputs, &self.deviation, rng, raw);
-        }
-        noise.advance(self.noise_correlation, self.deviation.len(), rng);
-        for ((raw, mean), (deviation, noise)) in
-            raw.iter_mut().zip(outputs).zip(self.deviation.iter().zip(&noise.numbers))
-        {
-            *raw = mean + deviation * *noise as f32;
-        }
-        self.head.log_density(outputs, &self.deviation, raw)
+        self.head.sample(outputs, &self.deviation, rng, raw)
     }
 
     /// Outputs of the head; the actor's network may have one more.

@@ -196,9 +196,6 @@ pub struct PpoSettings {
     pub initial_deviation: f64,
     /// Anneal it linearly to this; it is learned if not given.
     pub final_deviation: Option<f64>,
-    /// Correlation of a normal head's noise in a step with that in the step before: 0 or more, below 1. See
-    /// [`Brain::noise_correlation`](super::rollout::Brain::noise_correlation).
-    pub noise_correlation: f64,
 }
 
 impl Default for PpoSettings {
@@ -222,7 +219,6 @@ impl Default for PpoSettings {
             normalise_rewards: true,
             initial_deviation: 1.0,
             final_deviation: None,
-            noise_correlation: 0.0,
         }
     }
 }
@@ -577,10 +573,6 @@ impl PpoSettings {
         non_negative("entropy_coefficient", self.entropy_coefficient)?;
         non_negative("value_coefficient", self.value_coefficient)?;
         self.target_kl.map_or(Ok(()), |kl| positive("target_kl", kl))?;
-        if !(0.0..1.0).contains(&self.noise_correlation) {
-            let legal = "a number from 0 to below 1";
-            return Err(ParameterError::new("noise_correlation", self.noise_correlation, legal));
-        }
         check_deviation(self.initial_deviation, self.final_deviation)
     }
 }

@@ -5,13 +5,15 @@ use gym::config::{ConfigError, one_of};
 use lob::ParameterError;
 
 /// Name and text.
-const SHIPPED: [(&str, &str); 6] = [
+const SHIPPED: [(&str, &str); 8] = [
     ("execution_dirichlet", include_str!("../../../config/train/execution_dirichlet.yaml")),
     ("execution_logistic_normal", include_str!("../../../config/train/execution_logistic_normal.yaml")),
     ("execution_ppo", include_str!("../../../config/train/execution_ppo.yaml")),
     ("market_making_dqn", include_str!("../../../config/train/market_making_dqn.yaml")),
     ("market_making_ppo", include_str!("../../../config/train/market_making_ppo.yaml")),
     ("model_market_making_ppo", include_str!("../../../config/train/model_market_making_ppo.yaml")),
+    ("portfolio_band_ppo", include_str!("../../../config/train/portfolio_band_ppo.yaml")),
+    ("portfolio_ppo", include_str!("../../../config/train/portfolio_ppo.yaml")),
 ];
 
 /// The names of the trainings that come with the library.

@@ -25,6 +25,17 @@ pub enum Weights {
     LongShort,
 }
 
+/// What an action says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionMeaning {
+    /// The weights to be held.
+    #[default]
+    Targets,
+    /// Changes of those that are held: 0 does nothing, whatever is held.
+    Changes,
+}
+
 /// What is seen of an asset's risk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -83,6 +94,12 @@ pub struct PortfolioRebalancingConfig {
     pub weights: Weights,
     /// Long/short: the largest sum of the weights' absolute values.
     pub leverage: f64,
+    /// What an action says.
+    pub action: ActionMeaning,
+    /// Of `changes`: what an action of 1 changes a weight by, above 0.
+    pub max_change: f64,
+    /// Share of the way from the weights that are held to those that an action wants which is gone in a step, above 0 and at most 1.
+    pub adjustment: f64,
     /// The weights an episode begins with.
     pub start: Start,
     /// Cost of trading, a share of what is traded: 0.001 is 10 basis points.
@@ -125,6 +142,9 @@ impl Default for PortfolioRebalancingConfig {
             cash_return: 0.0,
             weights: Weights::LongOnly,
             leverage: 1.0,
+            action: ActionMeaning::Targets,
+            max_change: 0.1,
+            adjustment: 1.0,
             start: Start::Equal,
             transaction_cost: 0.001,
             fees: FeeConfig::None,
@@ -170,6 +190,13 @@ impl PortfolioRebalancingConfig {
         positive("leverage", self.leverage)?;
         if self.leverage > 100.0 {
             return Err(ParameterError::new("leverage", self.leverage, "at most 100"));
+        }
+        positive("max_change", self.max_change)?;
+        if self.max_change > 100.0 {
+            return Err(ParameterError::new("max_change", self.max_change, "at most 100"));
+        }
+        if !(self.adjustment > 0.0 && self.adjustment <= 1.0) {
+            return Err(ParameterError::new("adjustment", self.adjustment, "a number above 0 and at most 1"));
         }
         probability("transaction_cost", self.transaction_cost)?;
         validate(&self.fees, &self.impact, &self.conditions, self.assets)?;

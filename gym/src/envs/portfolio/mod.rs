@@ -1,5 +1,6 @@
 //! Weights of several assets, changed at a cost.
 
+mod aim;
 mod config;
 mod projection;
 mod reward;
@@ -12,7 +13,8 @@ use lob::ParameterError;
 use lob::sim::SimRng;
 use rand_xoshiro::rand_core::SeedableRng;
 
-pub use config::{PortfolioRebalancingConfig, RewardKind, Risk, Start, Weights};
+pub use aim::Aim;
+pub use config::{ActionMeaning, PortfolioRebalancingConfig, RewardKind, Risk, Start, Weights};
 pub use projection::{project_l1_ball, project_simplex};
 pub use statistics::Rolling;
 
@@ -36,8 +38,7 @@ struct Rules {
     return_windows: Vec<usize>,
     risk: Risk,
     observe_expected: bool,
-    weights: Weights,
-    leverage: f64,
+    aim: Aim,
     start: Start,
     steps: u64,
     capital: f64,
@@ -146,16 +147,16 @@ impl PortfolioRebalancing {
         let orders =
             Orders::new(config.fees, &config.impact, &config.conditions, Some(&process), assets, directory)?;
         let rows = assets + usize::from(config.cash);
+        let aim = Aim::new(config, assets);
         let rules = Rules {
             observation_space: observation_space(config, assets),
-            action_space: action_space(config, assets),
+            action_space: aim.space(),
             assets,
             columns: config.return_windows.len() + 2 + usize::from(config.observe_expected),
             return_windows: config.return_windows.clone(),
             risk: config.risk,
             observe_expected: config.observe_expected,
-            weights: config.weights,
-            leverage: config.leverage,
+            aim,
             start: config.start,
             steps,
             capital: config.capital,
@@ -293,28 +294,6 @@ impl PortfolioRebalancing {
         self.reward.reset();
     }
 
-    /// Legal weights next to the action's.
-    #[inline]
-    fn aim(&mut self, action: &[f32]) {
-        let rules = &*self.rules;
-        match rules.weights {
-            Weights::LongOnly => {
-                for (target, &action) in self.targets.iter_mut().zip(action) {
-                    *target = f64::from(action).clamp(0.0, 1.0);
-                }
-                project_simplex(&mut self.targets, 1.0);
-            }
-            Weights::LongShort => {
-                let (assets, cash) = self.targets.split_at_mut(rules.assets);
-                for (target, &action) in assets.iter_mut().zip(action) {
-                    *target = f64::from(action).clamp(-1.0, 1.0) * rules.leverage;
-                }
-                project_l1_ball(assets, rules.leverage);
-                cash[0] = 1.0 - assets.iter().sum::<f64>();
-            }
-        }
-    }
-
     /// Turnover of going from the weights to the targets, as a share of the net asset value.
     #[inline]
     fn turnover(&self) -> f64 {
@@ -422,19 +401,6 @@ fn observation_space(config: &PortfolioRebalancingConfig, assets: usize) -> BoxS
     BoxSpace::with_shape(components, vec![rows, columns])
 }
 
-fn action_space(config: &PortfolioRebalancingConfig, assets: usize) -> Space {
-    let (low, unit) = match config.weights {
-        Weights::LongOnly => (0.0, "share of the net asset value"),
-        Weights::LongShort => (-1.0, "leverage x share of the net asset value"),
-    };
-    let target = |what: String| Component::new(format!("target weight of {what}"), unit, low, 1.0);
-    let mut components: Vec<_> = (0..assets).map(|asset| target(format!("asset {asset}"))).collect();
-    if config.cash && config.weights == Weights::LongOnly {
-        components.push(target("cash".to_owned()));
-    }
-    Space::Box(BoxSpace::new(components))
-}
-
 impl Env for PortfolioRebalancing {
     fn observation_space(&self) -> &BoxSpace {
         &self.rules.observation_space
@@ -468,7 +434,8 @@ impl Env for PortfolioRebalancing {
 
     #[inline]
     fn step(&mut self, action: Action<'_>, observation: &mut [f32]) -> Step {
-        self.aim(action.continuous());
+        let Self { rules, weights, targets, .. } = self;
+        rules.aim.targets(action.continuous(), weights, targets);
         self.settle(observation)
     }
 
