@@ -75,8 +75,9 @@ fn damaged(problem: impl std::fmt::Display) -> ParameterError {
     ParameterError::new("the file", format_args!("damaged: {problem}"), "a complete Parquet file")
 }
 
-/// Runs a part of the reader, which has assertions on what it reads in places: a panic there says that the file is damaged, and must not end
-/// whoever asked for prices. Nothing that could be left half done is used again.
+/// Runs a part of the reader. It asserts some of what it reads instead of checking it (of files with a few flipped bits about three in a
+/// thousand meet that): a panic there says that the file is damaged, and must not end whoever asked for prices. Nothing that could be left
+/// half done is used again.
 fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParameterError> {
     match catch_unwind(AssertUnwindSafe(read)) {
         Ok(result) => result.map_err(damaged),
