@@ -3,6 +3,7 @@
 //! A format reads its cells ([`Source`]); what they mean, what is legal and what may be repaired is said once, here.
 
 mod csv;
+mod footer;
 mod parquet;
 
 use std::collections::{HashMap, HashSet};

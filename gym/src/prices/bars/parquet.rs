@@ -11,7 +11,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
-use super::{Cell, Row, Source};
+use super::{Cell, Row, Source, footer};
 
 /// What a file begins with.
 const MAGIC: &[u8] = b"PAR1";
@@ -92,6 +92,7 @@ impl File {
             let found = if std::str::from_utf8(&bytes).is_ok() { "text" } else { "in no known format" };
             return Err(ParameterError::new("the file", found, legal));
         }
+        footer::check(&bytes).map_err(damaged)?;
         guarded(|| {
             let reader = SerializedFileReader::new(Bytes::from(bytes))?;
             let schema = reader.metadata().file_metadata().schema_descr();
