@@ -10,7 +10,14 @@ use std::sync::atomic::AtomicBool;
 
 use agents::backtest::{Backtest, BacktestConfig, BacktestError, Finding, Plan};
 use agents::policy::Head;
-use gym::Settings;
+use agents::portfolio::{ImpactEstimate, Rule, Situation};
+use gym::envs::{PortfolioRebalancing, PortfolioRebalancingConfig};
+use gym::prices::{AnyProcess, MeanRevertingConfig, PriceProcess, PricesConfig, Replay, Stamp, Table};
+use gym::{Env, Settings};
+use lob::models::ImpactConfig;
+use lob::models::impact::SquareRootParams;
+use lob::sim::SimRng;
+use rand_xoshiro::rand_core::SeedableRng;
 use serde_json::{Value, json};
 
 const ROWS: usize = 241;
@@ -254,6 +261,153 @@ fn settings_that_cannot_be_are_named_with_what_can() {
     refused(&["policy:nowhere"], none, "", &["nowhere"]);
 }
 
+/// The day of a row, from 2020-01-01 on, without weekends.
+fn day(row: usize) -> String {
+    let (weeks, of_week) = (row / 5, row % 5);
+    // Monday, 6 January 2020.
+    Stamp::Time((18_267 + 7 * weeks as i128 + of_week as i128) * 86_400_000_000_000).to_string()
+}
+
+/// The prices as a CSV file with dates.
+fn dated(directory: &Path) -> String {
+    let mut text = "date,A,B,C\n".to_owned();
+    for (row, prices) in prices(ROWS, 0).iter().enumerate() {
+        let prices: Vec<String> = prices.iter().map(f64::to_string).collect();
+        text += &format!("{},{}\n", day(row), prices.join(","));
+    }
+    let path = directory.join("prices.csv");
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn time_is_split_by_dates_where_prices_have_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = dated(directory.path());
+    let names = ["equal_weight", "risk_parity:window=20|40"];
+    let of = |plan: Value| {
+        let mut settings = settings(&[vec![1.0], vec![1.0]], &names, &plan);
+        settings.set(&format!("env.prices={{csv: {{file: {path}}}}}")).unwrap();
+        backtest(&settings)
+    };
+    let by_shares = of(json!({})).unwrap();
+    // Rows 120 and 180; a Sunday stands for the Monday after it.
+    let (validation, test) = (day(120), "2020-09-13");
+    let by_dates = of(json!({"split": {"validation": validation, "test": test}})).unwrap();
+    assert_eq!(day(180), "2020-09-14");
+    assert_eq!((&by_dates.parts, &by_dates.outcomes), (&by_shares.parts, &by_shares.outcomes));
+    let json = by_dates.json().unwrap();
+    assert_eq!(json["parts"]["train"], json!({"start": 0, "end": 120, "from": day(0), "to": day(120)}));
+    assert_eq!(json["parts"]["test"], json!({"start": 180, "end": 240, "from": day(180), "to": day(240)}));
+    assert_eq!(json["stamps"].as_array().unwrap().len(), ROWS);
+    assert_eq!(json["settings"]["backtest"]["split"], json!({"validation": validation, "test": test}));
+    assert!(by_dates.table().contains("60 of test (2020-09-14 to 2020-12-07)"), "{}", by_dates.table());
+    let page = by_dates.html();
+    assert!(page.contains("2020-10<") && page.contains("2020-11<"), "months below the figures");
+    let fortnights =
+        of(json!({"split": {"test": test}, "period": 10, "strategies": ["equal_weight"]})).unwrap();
+    assert_eq!(fortnights.parts.test, 18..24, "every tenth row is decided on");
+    let refused = |split: Value, parts: &[&str]| {
+        let error = of(json!({"split": split})).unwrap_err().to_string();
+        assert!(parts.iter().all(|part| error.contains(part)), "{parts:?}: {error}");
+    };
+    let most = format!("2020-01-06 to {}", day(239));
+    refused(json!({"validation": validation, "test": "2031-01-01"}), &["split.test", "2031-01-01", &most]);
+    refused(json!({"validation": "2019-12-31", "test": test}), &["split.validation", "2019-12-31", &most]);
+    refused(json!({"validation": test, "test": validation}), &["split.test", "later than 2020-09-13"]);
+    refused(json!({"validation": "3", "test": test}), &["split.test", "2020-09-13", "number"]);
+    refused(json!({"validation": "3", "test": "4"}), &["split.test", "4", &most]);
+    refused(json!({"validation": 0.2, "test": test}), &["split", "date as validation"]);
+    refused(json!({"train": 0.2, "test": test}), &["split", "no train"]);
+    refused(json!({"train": 0.2, "validation": test}), &["split", "shares of all parts"]);
+    refused(json!({"test": "soon"}), &["split", "soon", "2024-02-29"]);
+    refused(json!({"test": test}), &["split.validation", "risk_parity"]);
+    let undated = settings(&prices(ROWS, 0), &["equal_weight"], &json!({"split": {"test": test}}));
+    let error = backtest(&undated).unwrap_err().to_string();
+    assert!(error.contains("split.test") && error.contains("only prices from a file"), "{error}");
+}
+
+#[test]
+fn orders_in_simulated_markets_meet_what_is_traded_there() {
+    let found = |assignments: &[&str]| {
+        let names = ["equal_weight"];
+        let mut settings = settings(&[vec![1.0], vec![1.0]], &names, &json!({"rows": 61, "period": 2}));
+        settings.set("env.prices={simulated: {market: flow, period_seconds: 60}}").unwrap();
+        settings.set("env.assets=2").unwrap();
+        settings.set("env.impact={square_root: {y: 1.0}}").unwrap();
+        for assignment in assignments {
+            settings.set(assignment).unwrap();
+        }
+        backtest(&settings).unwrap().outcomes.remove(0).track
+    };
+    let own = found(&[]);
+    assert!(own.impact.iter().sum::<f64>() > 0.0);
+    assert_eq!(own, found(&["env.conditions={period_seconds: 120}"]), "two rows of 60 s");
+    // The flow trades about 0.67 lots of 100 shares a second at 100 in two minutes: some 800,000; impact falls with the root of that.
+    let thick = found(&["env.conditions={volume: 8e7}"]);
+    let ratio = own.impact.iter().sum::<f64>() / thick.impact.iter().sum::<f64>();
+    assert!((6.0..16.0).contains(&ratio), "{ratio}");
+}
+
+/// Plays a rule in a market with impact, with and without the market's estimate: turnover, and the logarithm of what is left after all costs.
+fn played(rule: &str, seed: u64, foresees: bool) -> (f64, f64) {
+    let mut process = PricesConfig::MeanReverting(MeanRevertingConfig::default())
+        .resolve(Some(4), Path::new(""))
+        .and_then(|prices| Ok(prices.into_process()?))
+        .unwrap();
+    let (mut growth, mut logs, mut past) = (vec![0.0; 4], vec![0.0; 4], Vec::new());
+    let mut values = vec![100.0; 4];
+    let mut rng = SimRng::seed_from_u64(seed);
+    process.begin(&mut rng, 300);
+    for row in 0..300 {
+        process.advance(&mut rng, &mut growth, &mut logs);
+        past.extend_from_slice(&logs);
+        (0..4).for_each(|asset| values.push(values[row * 4 + asset] * growth[asset]));
+    }
+    let table = Table::new("prices", values, 301, 4).unwrap();
+    let square_root = SquareRootParams { y: 30.0, memory_seconds: None, half_spread: 0.0 };
+    let config = PortfolioRebalancingConfig {
+        impact: ImpactConfig::SquareRoot(square_root),
+        ..PortfolioRebalancingConfig::default()
+    };
+    let process = AnyProcess::Replay(Replay::new(&table, false).unwrap());
+    let mut env = PortfolioRebalancing::over(process, &config, Path::new("")).unwrap();
+    let mut observation = vec![0.0; env.observation_space().len()];
+    env.reset(seed, &mut observation).unwrap();
+    let mut strategy = rule.parse::<Rule>().unwrap().make();
+    let (mut targets, mut turnover) = (vec![0.25; 4], 0.0);
+    for period in config.lookback()..300 {
+        let weights = env.weights().to_vec();
+        let situation = Situation {
+            past: &past[..period * 4],
+            weights: &weights,
+            cost: config.transaction_cost,
+            impact: foresees.then_some(&env as &dyn ImpactEstimate),
+            expected: None,
+            cash: None,
+        };
+        strategy.weigh(&situation, &mut targets);
+        turnover += targets.iter().zip(&weights).map(|(target, held)| (target - held).abs()).sum::<f64>();
+        env.rebalance(&targets, &mut observation);
+    }
+    (turnover, f64::ln(env.nav()))
+}
+
+#[test]
+fn who_foresees_impact_trades_less_and_keeps_more() {
+    for rule in ["cost_aware:window=20:horizon=20", "cost_aware:window=20:risk_aversion=50:horizon=5"] {
+        let (mut blind, mut seen) = ((0.0, 0.0), (0.0, 0.0));
+        for seed in 0..4 {
+            for (sum, foresees) in [(&mut blind, false), (&mut seen, true)] {
+                let (turnover, nav) = played(rule, seed, foresees);
+                *sum = (sum.0 + turnover, sum.1 + nav);
+            }
+        }
+        assert!(seen.0 < 0.7 * blind.0, "{rule}: turnover {} after {}", seen.0, blind.0);
+        assert!(seen.1 > blind.1, "{rule}: growth {} after {}", seen.1, blind.1);
+    }
+}
+
 fn lobgym(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lobgym")).arg("backtest").args(arguments).output().unwrap()
 }
@@ -295,7 +449,8 @@ fn the_command_prints_and_writes_what_it_found() {
     assert_eq!(strategies.len(), 2);
     assert_eq!(strategies[0]["nav"].as_array().unwrap().len(), 1_009);
     assert_eq!(strategies[0]["weights"][0].as_array().unwrap().len(), 4);
-    assert_eq!(json["parts"]["test"], json!({"start": 1512, "end": 2520}));
+    assert_eq!(json["parts"]["test"], json!({"start": 1512, "end": 2520, "from": null, "to": null}));
+    assert_eq!(json["stamps"], Value::Null, "drawn prices have none");
     assert_eq!(json["paired"][0]["against"], "equal_weight");
     let html = std::fs::read_to_string(&page).unwrap();
     let body = &html[html.find("<body>").unwrap()..html.rfind("</html>").unwrap()];

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic, in its helpers too")]
 
+use std::io::Read;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use lob::models::ImpactConfig;
 
@@ -98,4 +100,43 @@ fn what_cannot_be_measured_exits_1() {
     assert!(stderr(&output).contains("take smaller sizes"), "{}", stderr(&output));
     let output = calibrate(&[&SMALL[..], &["--out", "/nowhere/at/all.yaml"]].concat());
     assert_eq!(code(&output), 1, "{}", stderr(&output));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_writes_nothing_and_exits_130() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    // Hours of work, so that it is under way whenever the signal comes.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lobgym"))
+        .arg("calibrate-impact")
+        .args(["--market", "flow", "--sizes", "20,80", "--rates", "0.1,1", "--sessions", "1000000"])
+        .args(["--out", &path("a.yaml"), "--svg", &path("a.svg"), "--json", &path("a.json")])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert!(child.try_wait().unwrap().is_none(), "it is under way");
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    let began = Instant::now();
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None if began.elapsed() > Duration::from_secs(60) => {
+                child.kill().unwrap();
+                panic!("still running a minute after Ctrl-C");
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let (mut said, mut printed) = (String::new(), String::new());
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+    assert_eq!(status.code(), Some(130), "{said}");
+    assert!(said.contains("nothing is printed or written"), "{said}");
+    assert_eq!(printed, "");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "no file, whole or not");
 }

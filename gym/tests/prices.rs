@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use gym::prices::{
-    AnyProcess, BlockBootstrapConfig, BrownianConfig, Correlation, CsvConfig, GarchConfig, GivenConfig,
+    AnyProcess, BarsConfig, BlockBootstrapConfig, BrownianConfig, Correlation, GarchConfig, GivenConfig,
     Layout, MeanRevertingConfig, MertonConfig, PerAsset, PriceProcess, Prices, PricesConfig, Repair, Table,
 };
 use lob::sim::SimRng;
@@ -254,11 +254,11 @@ fn returns(rows: usize) -> Table {
 fn blocks_have_geometric_lengths_and_rows_stay_together() {
     let rows = 50;
     let config = |mean_block| {
-        PricesConfig::BlockBootstrap(BlockBootstrapConfig {
+        PricesConfig::BlockBootstrap(Box::new(BlockBootstrapConfig {
             mean_block,
             returns: Some(returns(rows)),
             ..BlockBootstrapConfig::default()
-        })
+        }))
     };
     for mean_block in [1.0, 8.0] {
         let drawn = draw(&mut process(&config(mean_block), None), 1, 200_000).remove(0);
@@ -335,49 +335,49 @@ fn parameters_that_make_no_process_are_refused() {
     assert!(message(brownian(matrix()), Some(4)).contains("drift is a list of 3; legal: 4 entries"));
     let config = PricesConfig::Garch(GarchConfig { degrees_of_freedom: Some(2.0), ..GarchConfig::default() });
     assert!(message(config, None).contains("degrees_of_freedom is 2; legal: a number > 2"));
-    let config = PricesConfig::BlockBootstrap(BlockBootstrapConfig::default());
-    assert!(message(config, None).contains("one of returns, prices and csv"));
+    let config = PricesConfig::BlockBootstrap(Box::default());
+    assert!(message(config, None).contains("one of returns, prices, csv and parquet"));
     let table = Table::new("returns", vec![0.1, -1.0], 2, 1).unwrap();
     let config = BlockBootstrapConfig { returns: Some(table), ..BlockBootstrapConfig::default() };
-    assert!(message(PricesConfig::BlockBootstrap(config), None).contains("returns[1][0] is -1"));
+    assert!(message(PricesConfig::BlockBootstrap(Box::new(config)), None).contains("returns[1][0] is -1"));
     assert!(
         Table::new("features", vec![1.0, f64::NAN], 1, 2).unwrap_err().to_string().contains("features[0][1]")
     );
 }
 
-fn wide(repair: &[Repair]) -> CsvConfig {
-    CsvConfig { file: "prices.csv".into(), repair: repair.to_vec(), ..CsvConfig::default() }
+fn wide(repair: &[Repair]) -> BarsConfig {
+    BarsConfig { file: "prices.csv".into(), repair: repair.to_vec(), ..BarsConfig::default() }
 }
 
 #[track_caller]
-fn refused(config: &CsvConfig, text: &str, words: &[&str]) {
-    let message = config.read_text(text).unwrap_err().to_string();
+fn refused(config: &BarsConfig, text: &str, words: &[&str]) {
+    let message = config.read_csv(text).unwrap_err().to_string();
     assert!(words.iter().all(|word| message.contains(word)), "{message}");
 }
 
 #[test]
 fn wide_files_are_read() {
     let text = "\u{feff}date,A,\"B, plc\",C\r\n2024-01-02,1,2,3\r\n2024-01-03,1.5,2.5,3.5\r\n";
-    let table = wide(&[]).read_text(text).unwrap();
+    let table = wide(&[]).read_csv(text).unwrap().table;
     assert_eq!((table.rows(), table.columns()), (2, 3));
     assert_eq!(table.values(), [1.0, 2.0, 3.0, 1.5, 2.5, 3.5]);
-    let some = CsvConfig { assets: Some(vec!["C".into(), "A".into()]), ..wide(&[]) };
-    assert_eq!(some.read_text(text).unwrap().values(), [3.0, 1.0, 3.5, 1.5]);
-    let none = CsvConfig { assets: Some(vec!["Cc".into()]), ..wide(&[]) };
+    let some = BarsConfig { assets: Some(vec!["C".into(), "A".into()]), ..wide(&[]) };
+    assert_eq!(some.read_csv(text).unwrap().table.values(), [3.0, 1.0, 3.5, 1.5]);
+    let none = BarsConfig { assets: Some(vec!["Cc".into()]), ..wide(&[]) };
     refused(&none, text, &["line 1", "without \"Cc\"", "one of date, A"]);
-    let by_time = CsvConfig { time: Some("when".into()), ..wide(&[]) };
-    let table = by_time.read_text("A,when\n1,10\n2,20\n").unwrap();
+    let by_time = BarsConfig { time: Some("when".into()), ..wide(&[]) };
+    let table = by_time.read_csv("A,when\n1,10\n2,20\n").unwrap().table;
     assert_eq!(table.values(), [1.0, 2.0]);
 }
 
 #[test]
 fn long_files_are_read() {
     let text = "time,asset,close\n1,X,10\n1,Y,20\n2,Y,21\n2,X,11\n";
-    let long = CsvConfig { layout: Layout::Long, ..wide(&[]) };
-    assert_eq!(long.read_text(text).unwrap().values(), [10.0, 20.0, 11.0, 21.0]);
-    let chosen = CsvConfig { assets: Some(vec!["Y".into()]), ..long.clone() };
-    assert_eq!(chosen.read_text(text).unwrap().values(), [20.0, 21.0]);
-    let absent = CsvConfig { assets: Some(vec!["Y".into(), "Z".into()]), ..long.clone() };
+    let long = BarsConfig { layout: Layout::Long, ..wide(&[]) };
+    assert_eq!(long.read_csv(text).unwrap().table.values(), [10.0, 20.0, 11.0, 21.0]);
+    let chosen = BarsConfig { assets: Some(vec!["Y".into()]), ..long.clone() };
+    assert_eq!(chosen.read_csv(text).unwrap().table.values(), [20.0, 21.0]);
+    let absent = BarsConfig { assets: Some(vec!["Y".into(), "Z".into()]), ..long.clone() };
     refused(&absent, text, &["without a line of \"Z\""]);
     refused(&long, "time,asset,close\n1,X,10\n1,Y,20\n2,Y,21\n", &["line 4, X is missing", "forward_fill"]);
     refused(&long, "time,asset,price\n1,X,10\n", &["without \"close\"", "time, asset, price"]);
@@ -387,32 +387,32 @@ fn long_files_are_read() {
 fn what_is_wrong_in_a_file_is_named_and_repaired_only_if_asked() {
     let missing = "t,A,B\n1,1,2\n2,,3\n3,4,5\n";
     refused(&wide(&[]), missing, &["line 3, A is missing", "repair: [forward_fill] or [drop_incomplete]"]);
-    let filled = wide(&[Repair::ForwardFill]).read_text(missing).unwrap();
+    let filled = wide(&[Repair::ForwardFill]).read_csv(missing).unwrap().table;
     assert_eq!(filled.values(), [1.0, 2.0, 1.0, 3.0, 4.0, 5.0]);
-    let dropped = wide(&[Repair::DropIncomplete]).read_text(missing).unwrap();
+    let dropped = wide(&[Repair::DropIncomplete]).read_csv(missing).unwrap().table;
     assert_eq!(dropped.values(), [1.0, 2.0, 4.0, 5.0]);
 
     let leading = "t,A\n1,NA\n2,2\n3,3\n";
     refused(&wide(&[Repair::ForwardFill]), leading, &["line 2, A is missing", "drop_incomplete"]);
-    let both = wide(&[Repair::ForwardFill, Repair::DropIncomplete]).read_text(leading).unwrap();
+    let both = wide(&[Repair::ForwardFill, Repair::DropIncomplete]).read_csv(leading).unwrap().table;
     assert_eq!(both.values(), [2.0, 3.0]);
 
     let unsorted = "t,A\n2024-01-03,3\n2024-01-01,1\n2024-01-02,2\n";
     refused(&wide(&[]), unsorted, &["line 3 is earlier than line 2", "repair: [sort]"]);
-    assert_eq!(wide(&[Repair::Sort]).read_text(unsorted).unwrap().values(), [1.0, 2.0, 3.0]);
+    assert_eq!(wide(&[Repair::Sort]).read_csv(unsorted).unwrap().table.values(), [1.0, 2.0, 3.0]);
 
     let twice = "t,A\n1,1\n1,9\n2,2\n";
     refused(&wide(&[]), twice, &["line 3 is the same stamp as line 2", "drop_duplicates"]);
-    assert_eq!(wide(&[Repair::DropDuplicates]).read_text(twice).unwrap().values(), [1.0, 2.0]);
+    assert_eq!(wide(&[Repair::DropDuplicates]).read_csv(twice).unwrap().table.values(), [1.0, 2.0]);
     let apart = "t,A\n1,1\n2,2\n1,9\n";
     let order = [Repair::DropDuplicates, Repair::Sort];
-    assert_eq!(wide(&order).read_text(apart).unwrap().values(), [1.0, 2.0]);
+    assert_eq!(wide(&order).read_csv(apart).unwrap().table.values(), [1.0, 2.0]);
 
     for bad in ["0", "-2"] {
         let text = format!("t,A\n1,1\n2,{bad}\n3,3\n");
         refused(&wide(&[]), &text, &["line 3, A is", "a price > 0, or repair: [non_positive_as_missing]"]);
         let repair = [Repair::NonPositiveAsMissing, Repair::ForwardFill];
-        assert_eq!(wide(&repair).read_text(&text).unwrap().values(), [1.0, 1.0, 3.0]);
+        assert_eq!(wide(&repair).read_csv(&text).unwrap().table.values(), [1.0, 1.0, 3.0]);
         refused(&wide(&[Repair::NonPositiveAsMissing]), &text, &["line 3, A is missing"]);
     }
     let all = [
@@ -443,7 +443,7 @@ fn a_file_that_cannot_be_used_is_named() {
     assert!(message.contains("no/such") && message.contains("prices.csv"), "{message}");
     let path = std::env::temp_dir().join(format!("lobgym-prices-{}.csv", std::process::id()));
     std::fs::write(&path, "t,A\n1,5\n2,10\n3,0\n").unwrap();
-    let with = |repair: &[Repair]| PricesConfig::Csv(CsvConfig { file: path.clone(), ..wide(repair) });
+    let with = |repair: &[Repair]| PricesConfig::Csv(BarsConfig { file: path.clone(), ..wide(repair) });
     let message = with(&[]).resolve(None, Path::new("")).map(drop).unwrap_err().to_string();
     let repaired =
         with(&[Repair::NonPositiveAsMissing, Repair::DropIncomplete]).resolve(Some(1), Path::new(""));
@@ -466,10 +466,10 @@ fn draws_keep_their_bits() {
         bits(PricesConfig::Garch(GarchConfig::default())),
         bits(PricesConfig::Merton(MertonConfig::default())),
         bits(PricesConfig::MeanReverting(MeanRevertingConfig::default())),
-        bits(PricesConfig::BlockBootstrap(BlockBootstrapConfig {
+        bits(PricesConfig::BlockBootstrap(Box::new(BlockBootstrapConfig {
             returns: Some(returns(40)),
             ..Default::default()
-        })),
+        }))),
     ];
     let expected = [
         16_922_403_273_909_931_635,
@@ -491,7 +491,7 @@ fn every_source_and_parameter_is_documented() {
         ("mean_reverting", gym::config::keys_of(&MeanRevertingConfig::default())),
         ("block_bootstrap", gym::config::keys_of(&BlockBootstrapConfig::default())),
         ("given", gym::config::keys_of(&GivenConfig::default())),
-        ("csv", gym::config::keys_of(&CsvConfig::default())),
+        ("csv and parquet", gym::config::keys_of(&BarsConfig::default())),
     ];
     for (source, keys) in sources {
         let section = page.split(&format!("\n## {source}\n")).nth(1).unwrap().split("\n## ").next().unwrap();

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import warnings
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -197,3 +199,44 @@ def test_fees_and_impact_are_settings_like_others(name: str) -> None:
     assert thin[0] == deep[0] == 0.0 and thin[1] > 5 * deep[1] > 0
     with pytest.raises(ValueError, match=r"impact.square_root.y is -1"):
         costs(impact={"square_root": {"y": -1.0}})
+
+
+@pytest.mark.parametrize("compression", ["zstd", "snappy", "gzip", "lz4", "uncompressed"])
+def test_parquet_files_are_prices(tmp_path: Path, compression: Any) -> None:
+    polars = pytest.importorskip("polars")
+    prices, _ = market()
+    days = [datetime.date(2024, 1, 1) + datetime.timedelta(days=row) for row in range(len(prices))]
+    wide = polars.DataFrame({"day": days, **{name: prices[:, i] for i, name in enumerate("ABCD")}})
+    long = wide.unpivot(index="day", variable_name="asset", value_name="close").sort("day", maintain_order=True)
+    files = {"wide": wide, "long": long}
+    given = follow(prices)
+    for layout, frame in files.items():
+        path = tmp_path / f"{layout}.parquet"
+        frame.write_parquet(path, compression=compression)
+        found = follow({"parquet": {"file": str(path), "layout": layout, "time": "day"}})
+        np.testing.assert_array_equal(found, given)
+    with pytest.raises(ValueError, match="parquet: "):
+        follow({"csv": {"file": str(tmp_path / "wide.parquet")}})
+
+
+def test_the_index_of_a_pandas_frame_is_the_time_of_a_parquet_file(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pandas writes Parquet with pyarrow")
+    pandas = pytest.importorskip("pandas")
+    prices, _ = market()
+    frame = pandas.DataFrame(prices, index=pandas.date_range("2024-01-01", periods=len(prices)), columns=list("ABCD"))
+    frame.to_parquet(tmp_path / "bars.parquet")
+    np.testing.assert_array_equal(follow({"parquet": {"file": str(tmp_path / "bars.parquet")}}), follow(prices))
+
+
+def follow(prices: Any) -> Array:
+    """What an episode of equal weights shows and earns."""
+    env = gymnasium.make(PORTFOLIO, prices=prices, return_windows=[2], risk_window=5)
+    seen = [env.reset(seed=0)[0]]
+    rewards = []
+    done = False
+    while not done:
+        observation, reward, terminated, truncated, _ = env.step(np.full(4, 0.25, dtype=np.float32))
+        seen.append(observation)
+        rewards.append(float(reward))
+        done = terminated or truncated
+    return np.concatenate([np.asarray(seen, dtype=np.float64).ravel(), np.asarray(rewards)])

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use gym::config::{Task, keys_of, parse};
 use gym::envs::{PortfolioRebalancingConfig, portfolio::Start};
+use gym::prices::Stamp;
 use gym::{ConfigError, EnvConfig, Settings};
 use lob::ParameterError;
 use lob::parameter::{integer, positive, probability};
@@ -11,21 +12,125 @@ use serde::{Deserialize, Serialize};
 
 use super::{Alternative, BacktestError, Entrant};
 
-/// Shares of the time, in this order; their sum is 1.
+/// How the time is split into history, choice of parameters and what is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub enum Split {
+    /// Shares of the periods, in this order; their sum is 1.
+    Shares {
+        /// History alone: nothing is decided in it. What a policy was trained on belongs here.
+        train: f64,
+        /// Where parameters are chosen.
+        validation: f64,
+        /// What is reported.
+        test: f64,
+    },
+    /// Stamps, where the prices have them: each part begins with the first decision at or after its own. History is what is before.
+    Stamps {
+        /// Where parameters are chosen; none: with the test, and there is nothing to choose on.
+        validation: Option<Stamp>,
+        /// What is reported.
+        test: Stamp,
+    },
+}
+
+/// A split as a file has it.
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Split {
-    /// History alone: nothing is decided in it. What a policy was trained on belongs here.
-    pub train: f64,
-    /// Where parameters are chosen.
-    pub validation: f64,
-    /// What is reported.
-    pub test: f64,
+struct Written {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    train: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    validation: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test: Option<At>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a share from 0 to 1, or a date as in 2024-02-29")]
+enum At {
+    Share(f64),
+    Stamp(String),
+}
+
+impl TryFrom<Written> for Split {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let Written { train, validation, test } = written;
+        let stamp = |key: &str, text: &str| {
+            Stamp::read(text).ok_or_else(|| {
+                format!("{key} is {text:?}; legal: a share from 0 to 1, or a date as in 2024-02-29 or 2024-02-29T16:00:00Z")
+            })
+        };
+        let share = |at: Option<At>, default: f64| match at {
+            None => Ok(default),
+            Some(At::Share(share)) => Ok(share),
+            Some(At::Stamp(_)) => Err("expected shares of all parts, or dates of all"),
+        };
+        match (train, validation, test) {
+            (None, validation, Some(At::Stamp(test))) => {
+                let validation = match validation {
+                    None => None,
+                    Some(At::Stamp(text)) => Some(stamp("validation", &text)?),
+                    Some(At::Share(_)) => return Err("expected a date as validation, as test is one".into()),
+                };
+                Ok(Self::Stamps { validation, test: stamp("test", &test)? })
+            }
+            (Some(_), _, Some(At::Stamp(_))) => {
+                Err("expected no train where test is a date: it is what is before the other parts".into())
+            }
+            (train, validation, test) => Ok(Self::Shares {
+                train: share(train, 0.4)?,
+                validation: share(validation, 0.2)?,
+                test: share(test, 0.4)?,
+            }),
+        }
+    }
+}
+
+impl From<Split> for Written {
+    fn from(split: Split) -> Self {
+        let (share, stamp) = (|share| Some(At::Share(share)), |stamp: Stamp| At::Stamp(stamp.to_string()));
+        match split {
+            Split::Shares { train, validation, test } => {
+                Self { train: share(train), validation: share(validation), test: share(test) }
+            }
+            Split::Stamps { validation, test } => {
+                Self { train: None, validation: validation.map(stamp), test: Some(stamp(test)) }
+            }
+        }
+    }
 }
 
 impl Default for Split {
     fn default() -> Self {
-        Self { train: 0.4, validation: 0.2, test: 0.4 }
+        Self::Shares { train: 0.4, validation: 0.2, test: 0.4 }
+    }
+}
+
+impl Split {
+    fn validate(&self) -> Result<(), ParameterError> {
+        match *self {
+            Self::Shares { train, validation, test } => {
+                for (key, share) in [("train", train), ("validation", validation), ("test", test)] {
+                    probability(&format!("split.{key}"), share)?;
+                }
+                let sum = train + validation + test;
+                if (sum - 1.0).abs() > 1e-9 {
+                    let legal = "shares with a sum of 1";
+                    return Err(ParameterError::new("split", format_args!("a sum of {sum}"), legal));
+                }
+                Ok(())
+            }
+            Self::Stamps { validation: Some(validation), test } if !test.is_like(validation) => {
+                Err(ParameterError::new("split.test", test, "a date if validation is one, else a number"))
+            }
+            Self::Stamps { validation: Some(validation), test } if test <= validation => Err(
+                ParameterError::new("split.test", test, format!("later than {validation}, the validation")),
+            ),
+            Self::Stamps { .. } => Ok(()),
+        }
     }
 }
 
@@ -47,7 +152,7 @@ pub struct Plan {
     pub strategies: Vec<String>,
     /// With whom the others are compared, as it is named in `strategies`; null: the first.
     pub against: Option<String>,
-    /// Shares of the time.
+    /// Parts of the time.
     pub split: Split,
     /// Null: parameters are chosen once, on the validation part.
     pub walk_forward: Option<WalkForward>,
@@ -105,18 +210,7 @@ impl Plan {
                 return Err(ParameterError::new("strategies", format_args!("{text:?}"), legal));
             }
         }
-        let Split { train, validation, test } = self.split;
-        for (key, share) in [("train", train), ("validation", validation), ("test", test)] {
-            probability(&format!("split.{key}"), share)?;
-        }
-        let sum = train + validation + test;
-        if (sum - 1.0).abs() > 1e-9 {
-            return Err(ParameterError::new(
-                "split",
-                format_args!("a sum of {sum}"),
-                "shares with a sum of 1",
-            ));
-        }
+        self.split.validate()?;
         if let Some(WalkForward { window, step }) = self.walk_forward {
             integer("walk_forward.window", window, 1..=100_000_000)?;
             integer("walk_forward.step", step, 1..=100_000_000)?;

@@ -9,7 +9,7 @@ use lob::ParameterError;
 
 use crate::evaluation::Actor;
 use crate::policy::{Decision, Policy, PolicyActor, PolicyError, PolicyReference};
-use crate::portfolio::{Rule, Situation, Strategy};
+use crate::portfolio::{ImpactEstimate, Rule, Situation, Strategy};
 
 /// More alternatives than this are a mistake.
 const MAX_ALTERNATIVES: usize = 10_000;
@@ -124,6 +124,7 @@ impl Decider {
             past,
             weights: &env.weights()[..assets.len()],
             cost,
+            impact: env.has_impact().then_some(env as &dyn ImpactEstimate),
             expected: env.expected(),
             cash: env.cash_growth(),
         };

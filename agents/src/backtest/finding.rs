@@ -1,5 +1,8 @@
 //! What a backtest found, as a table, as JSON and as a page.
 
+use std::ops::Range;
+
+use gym::prices::Stamp;
 use lob::ParameterError;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -32,6 +35,8 @@ pub struct Finding {
     pub parts: Parts,
     /// How many assets.
     pub assets: usize,
+    /// When each row of the prices is, where they come from a file: period `k` is decided on at row `k`.
+    pub stamps: Option<Vec<Stamp>>,
     settings: Value,
     command: String,
     periods_per_year: f64,
@@ -61,6 +66,7 @@ impl Finding {
         config: &BacktestConfig,
         parts: Parts,
         assets: usize,
+        stamps: Option<Vec<Stamp>>,
         outcomes: Vec<Outcome>,
         against: usize,
     ) -> Self {
@@ -73,6 +79,7 @@ impl Finding {
             paired,
             parts,
             assets,
+            stamps,
             settings: json!({
                 "env": config.env.to_map(),
                 "backtest": gym::config::to_map(plan),
@@ -131,11 +138,12 @@ impl Finding {
         });
         let Parts { train, validation, test } = &self.parts;
         let mut text = format!(
-            "{} assets; {} periods of history, {} of validation, {} of test, {} a year; growth to costs: of a year{against}\n{}",
+            "{} assets; {} periods of history, {} of validation, {} of test{}, {} a year; growth to costs: of a year{against}\n{}",
             self.assets,
             train.len(),
             validation.len(),
             test.len(),
+            self.span(test).map_or(String::new(), |[from, to]| format!(" ({from} to {to})")),
             self.periods_per_year,
             plain_table(&header, 1, rows.collect()),
         );
@@ -143,7 +151,7 @@ impl Finding {
             let choices = outcome.choices.iter().filter(|choice| choice.growth.is_some());
             choices.map(|choice| {
                 vec![
-                    choice.period.to_string(),
+                    self.when(choice.period).map_or(choice.period.to_string(), |at| at.to_string()),
                     choice.strategy.clone(),
                     choice.growth.map_or("-".into(), percent),
                 ]
@@ -151,10 +159,24 @@ impl Finding {
         });
         let chosen: Vec<Vec<String>> = chosen.collect();
         if !chosen.is_empty() {
-            let header = ["from period", "chosen", "growth it was chosen by"];
+            let header = [
+                if self.stamps.is_some() { "from" } else { "from period" },
+                "chosen",
+                "growth it was chosen by",
+            ];
             text += &format!("\n{}", plain_table(&header, 2, chosen));
         }
         text
+    }
+
+    /// When a period's decision is.
+    fn when(&self, period: usize) -> Option<Stamp> {
+        self.stamps.as_ref().and_then(|stamps| stamps.get(period)).copied()
+    }
+
+    /// When some periods begin and end.
+    fn span(&self, periods: &Range<usize>) -> Option<[Stamp; 2]> {
+        Some([self.when(periods.start)?, self.when(periods.end)?])
     }
 
     /// `{"schema_version", "strategies": [...], "paired": [...], "parts": {...}, "settings": {...}}`; docs/backtest.md has the keys.
@@ -180,12 +202,24 @@ impl Finding {
                 "impact": track.impact,
             }))
         };
+        let part = |periods: &Range<usize>| {
+            let span = self.span(periods).map(|span| span.map(|stamp| stamp.to_string()));
+            let [from, to] = span.map_or([None, None], |span| span.map(Some));
+            json!({"start": periods.start, "end": periods.end, "from": from, "to": to})
+        };
+        let stamps = self.stamps.as_ref();
+        let stamps: Option<Vec<String>> = stamps.map(|stamps| stamps.iter().map(Stamp::to_string).collect());
         let strategies = self.outcomes.iter().map(strategy).collect::<Result<Vec<_>, serde_json::Error>>()?;
         Ok(json!({
             "schema_version": 1,
             "strategies": strategies,
             "paired": serde_json::to_value(&self.paired)?,
-            "parts": serde_json::to_value(&self.parts)?,
+            "parts": {
+                "train": part(&self.parts.train),
+                "validation": part(&self.parts.validation),
+                "test": part(&self.parts.test),
+            },
+            "stamps": stamps,
             "settings": self.settings,
             "command": self.command,
         }))
@@ -205,6 +239,7 @@ impl Finding {
             paired: &self.paired,
             parts: &self.parts,
             assets: self.assets,
+            stamps: self.stamps.as_deref(),
             settings,
         })
     }

@@ -4,25 +4,37 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use gym::envs::{PortfolioRebalancing, PortfolioRebalancingConfig};
-use gym::prices::{GivenConfig, PriceProcess, Prices, PricesConfig, Table};
+use gym::prices::{AnyProcess, PriceProcess, Prices, Replay, Stamp, Table};
 use gym::{Env, EnvError};
 use lob::ParameterError;
 use lob::sim::SimRng;
 use rand_xoshiro::rand_core::SeedableRng;
 
 use super::entrant::{Decider, Prepared};
-use super::{BacktestConfig, BacktestError};
+use super::{BacktestConfig, BacktestError, Plan};
 use crate::evaluation::session_seed;
 
 /// The prices of a backtest. Period `k` goes from row `k` to row `k + 1`; its decision knows the rows up to `k`.
 #[derive(Clone, Debug)]
 pub(super) struct Market {
     pub(super) prices: Table,
+    /// Of each row, where they come from a file.
+    pub(super) stamps: Option<Vec<Stamp>>,
+    /// What the source observes of trading, if it does.
+    observed: Option<Observed>,
     /// A row a period.
     log_growth: Vec<f64>,
     task: PortfolioRebalancingConfig,
     seed: u64,
     directory: PathBuf,
+}
+
+/// Trading as a source of prices observes it.
+#[derive(Clone, Debug)]
+struct Observed {
+    /// Shares of each asset that the market trades in a period, as observed up to a row: a row each.
+    volumes: Table,
+    period_seconds: f64,
 }
 
 /// What a strategy did over some periods. Money and shares of the net asset value.
@@ -49,25 +61,16 @@ pub struct Track {
 impl Market {
     pub(super) fn new(config: &BacktestConfig) -> Result<Self, BacktestError> {
         let (task, plan) = (config.task()?.clone(), &config.plan);
-        let rows = match task.prices.resolve(task.assets, &config.env.directory)? {
-            Prices::Table { table, .. } => table,
-            Prices::Process(mut process) => {
-                let n = process.assets();
-                let mut rng = SimRng::seed_from_u64(session_seed(plan.seed, 0));
-                let (mut growth, mut log_growth) = (vec![1.0; n], vec![0.0; n]);
-                let mut values = vec![100.0; n];
-                process.begin(&mut rng, plan.rows as u64 - 1);
-                for row in 1..plan.rows {
-                    process.advance(&mut rng, &mut growth, &mut log_growth);
-                    for asset in 0..n {
-                        values.push(values[(row - 1) * n + asset] * growth[asset]);
-                    }
-                }
-                Table::new("prices", values, plan.rows, n)?
+        let (rows, stamps, observed) = match task.prices.resolve(task.assets, &config.env.directory)? {
+            Prices::Table { table, stamps, .. } => (table, stamps, None),
+            Prices::Process(process) => {
+                let (table, observed) = drawn(process, plan)?;
+                (table, None, observed)
             }
         };
         let kept: Vec<f64> =
             (0..rows.rows()).step_by(plan.period).flat_map(|row| rows.row(row).iter().copied()).collect();
+        let stamps = stamps.map(|stamps| stamps.iter().step_by(plan.period).copied().collect());
         let n = rows.columns();
         if let Some(index) = kept.iter().position(|&price| price <= 0.0) {
             let key = format!("prices[{}][{}]", index / n * plan.period, index % n);
@@ -75,7 +78,15 @@ impl Market {
         }
         let log_growth = kept.iter().zip(kept.iter().skip(n)).map(|(a, b)| libm::log(b / a)).collect();
         let prices = Table::new("prices", kept.clone(), kept.len() / n.max(1), n)?;
-        Ok(Self { prices, log_growth, task, seed: plan.seed, directory: config.env.directory.clone() })
+        Ok(Self {
+            prices,
+            stamps,
+            observed,
+            log_growth,
+            task,
+            seed: plan.seed,
+            directory: config.env.directory.clone(),
+        })
     }
 
     pub(super) fn assets(&self) -> usize {
@@ -84,6 +95,24 @@ impl Market {
 
     pub(super) fn periods(&self) -> usize {
         self.prices.rows().saturating_sub(1)
+    }
+
+    /// The first period whose decision is at `stamp` or later; `key` says whose it is.
+    pub(super) fn period_at(&self, key: &str, stamp: Stamp) -> Result<usize, ParameterError> {
+        let refused = |legal: String| ParameterError::new(format!("backtest.split.{key}"), stamp, legal);
+        let Some(stamps) = &self.stamps else {
+            return Err(refused("a share from 0 to 1, as only prices from a file have dates".into()));
+        };
+        match stamps[..self.periods()] {
+            [first, .., last] if stamp.is_like(first) && first <= stamp && stamp <= last => {
+                Ok(stamps.partition_point(|&known| known < stamp).min(self.periods()))
+            }
+            [first, .., last] => {
+                Err(refused(format!("{first} to {last}, from the first decision to the last")))
+            }
+            [only] => Err(refused(only.to_string())),
+            [] => Err(refused("prices of 2 rows or more".into())),
+        }
     }
 
     /// Periods that the environment itself looks back at.
@@ -97,9 +126,13 @@ impl Market {
         let n = self.assets();
         let values = self.prices.values()[first * n..(last + 1) * n].to_vec();
         let table = Table::new("prices", values, last + 1 - first, n)?;
-        let prices = PricesConfig::Given(GivenConfig { table, random_start: false });
-        let task = PortfolioRebalancingConfig { prices, assets: None, steps: None, ..self.task.clone() };
-        Ok(PortfolioRebalancing::new(&task, &self.directory)?)
+        let mut process = Replay::new(&table, false)?;
+        if let Some(Observed { volumes, period_seconds }) = &self.observed {
+            let volumes = volumes.values()[first * n..(last + 1) * n].to_vec();
+            let volumes = Table::new("volumes", volumes, last + 1 - first, n)?;
+            process = process.observing(volumes, *period_seconds)?;
+        }
+        Ok(PortfolioRebalancing::over(AnyProcess::Replay(process), &self.task, &self.directory)?)
     }
 
     /// Plays `periods`, each piece under its own strategy from its first period on; the first piece begins with the periods.
@@ -158,6 +191,43 @@ impl Market {
         }
         Ok(track)
     }
+}
+
+/// Prices that are drawn, and what their source observes of trading.
+fn drawn(mut process: AnyProcess, plan: &Plan) -> Result<(Table, Option<Observed>), ParameterError> {
+    let n = process.assets();
+    let mut rng = SimRng::seed_from_u64(session_seed(plan.seed, 0));
+    let (mut growth, mut log_growth) = (vec![1.0; n], vec![0.0; n]);
+    let mut values = vec![100.0; n];
+    process.begin(&mut rng, plan.rows as u64 - 1);
+    process.prices(&mut values);
+    // A period of several rows is as many times as long, and trades as many times as much.
+    let rows_each = plan.period as f64;
+    let mut volumes: Vec<f64> = Vec::new();
+    let mut observe = |process: &AnyProcess, row: usize| {
+        if row.is_multiple_of(plan.period) {
+            volumes.extend(process.volumes().into_iter().flatten().map(|volume| volume * rows_each));
+        }
+    };
+    observe(&process, 0);
+    for row in 1..plan.rows {
+        process.advance(&mut rng, &mut growth, &mut log_growth);
+        for asset in 0..n {
+            values.push(values[(row - 1) * n + asset] * growth[asset]);
+        }
+        observe(&process, row);
+    }
+    let observed = match process.period_seconds() {
+        Some(seconds) if !volumes.is_empty() => {
+            let rows = volumes.len() / n;
+            Some(Observed {
+                volumes: Table::new("volumes", volumes, rows, n)?,
+                period_seconds: seconds * rows_each,
+            })
+        }
+        _ => None,
+    };
+    Ok((Table::new("prices", values, plan.rows, n)?, observed))
 }
 
 impl From<EnvError> for BacktestError {

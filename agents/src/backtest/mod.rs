@@ -193,7 +193,15 @@ impl Backtest {
             let metrics = self.metrics(&track);
             outcomes.push(Outcome { name: entrant.name.clone(), choices, metrics, track });
         }
-        Ok(Finding::new(&self.config, self.parts.clone(), self.market.assets(), outcomes, self.against))
+        let stamps = self.market.stamps.clone();
+        Ok(Finding::new(
+            &self.config,
+            self.parts.clone(),
+            self.market.assets(),
+            stamps,
+            outcomes,
+            self.against,
+        ))
     }
 
     fn metrics(&self, track: &Track) -> Metrics {
@@ -208,19 +216,29 @@ type Choices = Vec<(usize, Range<usize>)>;
 fn layout(plan: &Plan, market: &Market, entrants: &[Entrant]) -> Result<(Parts, Choices), ParameterError> {
     let periods = market.periods();
     let at = |share: f64| ((share * periods as f64).round() as usize).min(periods);
-    let (first, second) = (at(plan.split.train), at(plan.split.train + plan.split.validation));
+    // How the length of each part is said in the settings, for errors.
+    let (first, second, [train_key, validation_key, test_key]) = match plan.split {
+        Split::Shares { train, validation, .. } => {
+            (at(train), at(train + validation), ["train", "validation", "test"])
+        }
+        Split::Stamps { validation, test } => {
+            let second = market.period_at("test", test)?;
+            let first = validation.map_or(Ok(second), |stamp| market.period_at("validation", stamp))?;
+            (first, second, [if validation.is_some() { "validation" } else { "test" }, "validation", "test"])
+        }
+    };
+    let key = |part: &str| format!("backtest.split.{part}");
     let parts = Parts { train: 0..first, validation: first..second, test: second..periods };
     let found = |what: &str, length: usize| format!("{what} of {length} periods, of {periods} in all");
     if parts.test.is_empty() {
-        let value = found(&format!("a share of {}", plan.split.test), 0);
-        return Err(ParameterError::new("backtest.split.test", value, "1 period or more"));
+        return Err(ParameterError::new(key(test_key), found("a test", 0), "1 period or more"));
     }
     let several = entrants.iter().find(|entrant| entrant.alternatives.len() > 1);
     let choices = match (several, plan.walk_forward) {
         (None, _) => Vec::new(),
         (Some(entrant), None) if parts.validation.is_empty() => {
             let legal = format!("1 period or more, as parameters of {} are to be chosen", entrant.name);
-            return Err(ParameterError::new("backtest.split.validation", plan.split.validation, legal));
+            return Err(ParameterError::new(key(validation_key), found("a part", 0), legal));
         }
         (Some(_), None) => vec![(second, parts.validation.clone())],
         (Some(_), Some(walk)) => {
@@ -242,8 +260,8 @@ fn layout(plan: &Plan, market: &Market, entrants: &[Entrant]) -> Result<(Parts, 
                 ),
             ),
             _ => ParameterError::new(
-                "backtest.split.train",
-                found(&format!("a share of {}", plan.split.train), begin),
+                key(train_key),
+                found("history", begin),
                 format!(
                     "{needed} periods or more before the first decision, as the longest window takes them"
                 ),

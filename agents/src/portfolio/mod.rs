@@ -2,6 +2,10 @@
 //!
 //! A rule is given the past alone ([`Situation`]); whoever fills it in must put nothing later there.
 
+use std::fmt;
+
+use gym::envs::PortfolioRebalancing;
+
 mod buy_and_hold;
 mod covariance;
 mod equal_weight;
@@ -22,6 +26,19 @@ pub use quadratic::minimise;
 pub use risk_parity::{RiskParity, equal_risk};
 pub use rule::Rule;
 
+/// Who knows what an order would cost beyond a share of what is traded.
+pub trait ImpactEstimate: fmt::Debug {
+    /// What changing the weight of an asset by `change` would pay in impact now, a share of the net asset value. Nothing is traded.
+    fn impact_of(&self, asset: usize, change: f64) -> f64;
+}
+
+/// The environment's own models, with what they remember.
+impl ImpactEstimate for PortfolioRebalancing {
+    fn impact_of(&self, asset: usize, change: f64) -> f64 {
+        PortfolioRebalancing::impact_of(self, asset, change)
+    }
+}
+
 /// What is known at a decision.
 #[derive(Clone, Copy, Debug)]
 pub struct Situation<'a> {
@@ -35,6 +52,8 @@ pub struct Situation<'a> {
     pub expected: Option<&'a [f64]>,
     /// Log growth of cash in a period, where it can be held.
     pub cash: Option<f64>,
+    /// What orders cost besides, where they move prices.
+    pub impact: Option<&'a dyn ImpactEstimate>,
 }
 
 impl<'a> Situation<'a> {

@@ -27,16 +27,10 @@ fn every_rule_stays_on_the_simplex() {
         let mut targets = vec![0.0; n];
         for rows in 0..50 {
             let held = [0.1, 0.2, 0.3, 0.4];
-            strategy.weigh(
-                &Situation {
-                    past: &past[..rows * n],
-                    weights: &held,
-                    cost: 0.001,
-                    expected: None,
-                    cash: None,
-                },
-                &mut targets,
-            );
+            let past = &past[..rows * n];
+            let situation =
+                Situation { past, weights: &held, cost: 0.001, impact: None, expected: None, cash: None };
+            strategy.weigh(&situation, &mut targets);
             assert!((targets.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{text}: {targets:?}");
             assert!(targets.iter().all(|weight| (0.0..=1.0).contains(weight)), "{text}: {targets:?}");
         }
@@ -141,7 +135,8 @@ fn a_no_trade_band_trades_to_its_edge_and_no_farther() {
     let mut rule = NoTradeBand { aim: 50.0, band: 0.2 };
     let mut weigh = |weights: &[f64], expected: &[f64], cash: Option<f64>| {
         let mut targets = vec![f64::NAN; weights.len()];
-        let situation = Situation { past: &[], weights, cost: 0.001, expected: Some(expected), cash };
+        let situation =
+            Situation { past: &[], weights, cost: 0.001, impact: None, expected: Some(expected), cash };
         rule.weigh(&situation, &mut targets);
         targets
     };
@@ -160,4 +155,62 @@ fn a_no_trade_band_trades_to_its_edge_and_no_farther() {
     let text: Rule = "no_trade_band:aim=20:band=1.5".parse().expect("a rule");
     assert_eq!(text, Rule::NoTradeBand { aim: 20.0, band: 1.5 });
     assert!(text.needs_expected());
+}
+
+/// Orders that cost `slope d + bend |d| + scale |d|^1.5`.
+#[derive(Debug)]
+struct Laws([(f64, f64, f64); 2]);
+
+impl ImpactEstimate for Laws {
+    fn impact_of(&self, asset: usize, change: f64) -> f64 {
+        let (slope, bend, scale) = self.0[asset];
+        slope * change + bend * change.abs() + scale * change.abs().powf(1.5)
+    }
+}
+
+#[test]
+fn impact_is_weighed_against_the_aim_as_the_model_says() {
+    let past = growth(60, 2);
+    let mut covariance = Covariance::default();
+    assert!(ledoit_wolf(&past, 2, &mut covariance));
+    let (aversion, horizon, cost, held) = (8.0, 5.0, 1e-4, [0.35, 0.65]);
+    for laws in [
+        [(0.0, 0.0, 1e-3), (0.0, 0.0, 3e-3)],
+        [(2e-4, 1e-4, 2e-3), (-1e-4, 1e-4, 2e-3)],
+        [(0.0, 0.0, 1e-6), (0.0, 0.0, 1e-6)],
+        [(0.0, 1.0, 0.0), (0.0, 1.0, 0.0)],
+    ] {
+        let impact = Laws(laws);
+        let value = |first: f64| {
+            let weights = [first, 1.0 - first];
+            let mut value = 0.0;
+            for i in 0..2 {
+                value += covariance.means[i] * weights[i];
+                for j in 0..2 {
+                    value -= 0.5 * aversion * covariance.matrix[2 * i + j] * weights[i] * weights[j];
+                }
+                let change = weights[i] - held[i];
+                value -= (cost * change.abs() + impact.impact_of(i, change)) / horizon;
+            }
+            value
+        };
+        let best = (0..=100_000)
+            .map(|k| f64::from(k) / 1e5)
+            .fold(0.0, |best, first| if value(first) > value(best) { first } else { best });
+        let mut targets = [0.0; 2];
+        let situation = Situation {
+            past: &past,
+            weights: &held,
+            cost,
+            impact: Some(&impact),
+            expected: None,
+            cash: None,
+        };
+        MeanVariance::new(60, aversion, Some(horizon)).weigh(&situation, &mut targets);
+        assert!((targets[0] - best).abs() < 1e-3, "{laws:?}: {targets:?} is not {best}");
+        let blind = Situation { impact: None, ..situation };
+        let mut other = [0.0; 2];
+        MeanVariance::new(60, aversion, Some(horizon)).weigh(&blind, &mut other);
+        assert!((other[0] - held[0]).abs() >= (targets[0] - held[0]).abs() || laws[0].0 != 0.0);
+    }
 }

@@ -71,6 +71,19 @@ impl Axis {
         }
     }
 
+    /// As [`below`](Self::below), with grid lines and names at these values alone.
+    pub(super) fn named(&self, names: &[(f64, String)], top: f64, bottom: f64, title: &str) -> Markup {
+        html! {
+            g.axis {
+                @for (value, name) in names {
+                    (line([self.at(*value), top, self.at(*value), bottom], "grid"))
+                    text x=(px(self.at(*value))) y=(px(bottom + 15.0)) text-anchor="middle" { (name) }
+                }
+                text.title x=(px((self.start + self.end) / 2.0)) y=(px(bottom + 33.0)) text-anchor="middle" { (title) }
+            }
+        }
+    }
+
     /// Horizontal grid lines from `left` to `right` with their numbers to the left, and the axis' title, turned, further left.
     pub(super) fn beside(&self, left: f64, right: f64, title: &str) -> Markup {
         let middle = (self.start + self.end) / 2.0;

@@ -1,5 +1,8 @@
 //! The page of a backtest.
 
+use std::ops::Range;
+
+use gym::prices::Stamp;
 use maud::{DOCTYPE, Markup, html};
 
 use super::Paired;
@@ -20,12 +23,42 @@ pub struct BacktestPage<'a> {
     pub parts: &'a Parts,
     /// How many assets.
     pub assets: usize,
+    /// When each row of the prices is, where that is known.
+    pub stamps: Option<&'a [Stamp]>,
     /// What it was made with: names and values.
     pub settings: Vec<(String, String)>,
 }
 
-/// Below the time axes.
-const PERIODS: &str = "period";
+/// The time axes: periods, which are named by their stamps where there are any.
+fn across(page: &BacktestPage<'_>) -> figure::Across {
+    let title = if page.stamps.is_some() { "date" } else { "period" };
+    let names = page.stamps.map_or(Vec::new(), |stamps| calendar(stamps, &page.parts.test));
+    figure::Across { title, unit: 1.0, from_zero: false, names }
+}
+
+/// At most about this many dates fit below a figure.
+const DATES: usize = 7;
+
+/// The first periods of years, or of months, or of days, as many as fit, with their names; stamps that are numbers are named at even
+/// intervals.
+fn calendar(stamps: &[Stamp], test: &Range<usize>) -> Vec<(f64, String)> {
+    let rows = test.start..(test.end + 1).min(stamps.len());
+    let texts: Vec<(usize, String)> = rows.map(|row| (row, stamps[row].to_string())).collect();
+    if let Some(Stamp::Time(_)) = stamps.first() {
+        // A year, a month and a day are the first 4, 7 and 10 characters of a stamp.
+        for length in [10, 7, 4] {
+            let begins = texts.windows(2).filter(|pair| pair[0].1[..length] != pair[1].1[..length]);
+            let begins: Vec<(f64, String)> =
+                begins.map(|pair| (pair[1].0 as f64, pair[1].1[..length].to_owned())).collect();
+            if (2..=DATES).contains(&begins.len()) || (length == 4 && begins.len() > DATES) {
+                return begins.iter().step_by(begins.len().div_ceil(DATES)).cloned().collect();
+            }
+        }
+    }
+    let short = |text: String| text.chars().take(16).collect();
+    let step = texts.len().div_ceil(4).max(1);
+    texts.into_iter().step_by(step).map(|(row, text)| (row as f64, short(text))).collect()
+}
 
 type Of = (&'static str, &'static str, fn(&Metrics) -> Option<f64>, usize);
 
@@ -65,7 +98,9 @@ pub fn backtest_html(page: &BacktestPage<'_>) -> String {
                         h1 { (title) }
                         p {
                             (page.outcomes.len()) " strategies, " (page.assets) " assets: " (train.len()) " periods of history, "
-                            (validation.len()) " of validation, " (test.len()) " of test, which is what is shown."
+                            (validation.len()) " of validation, " (test.len()) " of test, which is what is shown"
+                            @if let Some([from, to]) = span(page.stamps, test) { ": " (from) " to " (to) }
+                            "."
                         }
                         p.guide { "Everything is after costs. One history is one draw: trust the paired differences, and their intervals." }
                     }
@@ -83,12 +118,12 @@ pub fn backtest_html(page: &BacktestPage<'_>) -> String {
                                         (figure::forest(&paired, &palette, 2, "difference in growth, % a year", &[]))
                                     }
                                 }
-                                (plot("Equity", "Net asset value, a multiple of the start.", page.outcomes, &palette, "equity", equity))
-                                (plot("Drawdown", "Loss since the maximum before.", page.outcomes, &palette, "drawdown, %", drawdown))
-                                (plot("Fees", "Paid so far, sum of shares of the net asset value.", page.outcomes, &palette, "fees, %",
+                                (plot("Equity", "Net asset value, a multiple of the start.", page, &palette, "equity", equity))
+                                (plot("Drawdown", "Loss since the maximum before.", page, &palette, "drawdown, %", drawdown))
+                                (plot("Fees", "Paid so far, sum of shares of the net asset value.", page, &palette, "fees, %",
                                       |track| so_far(track, &track.fees)))
                                 @if page.outcomes.iter().any(|outcome| outcome.metrics.impact != 0.0) {
-    (plot("Impact", "Paid so far, sum of shares of the net asset value.", page.outcomes, &palette, "impact, %",
+    (plot("Impact", "Paid so far, sum of shares of the net asset value.", page, &palette, "impact, %",
                                       |track| so_far(track, &track.impact)))
     }
                             }
@@ -100,7 +135,7 @@ pub fn backtest_html(page: &BacktestPage<'_>) -> String {
                         @if page.outcomes.iter().any(|outcome| outcome.choices.iter().any(|choice| choice.growth.is_some())) {
                             section #choices {
                                 h2 { "Parameters chosen" }
-                                (choices(page.outcomes))
+                                (choices(page))
                             }
                         }
                         section #provenance {
@@ -112,6 +147,12 @@ pub fn backtest_html(page: &BacktestPage<'_>) -> String {
             }
         };
     markup.into_string()
+}
+
+/// When some periods begin and end.
+fn span(stamps: Option<&[Stamp]>, periods: &Range<usize>) -> Option<[Stamp; 2]> {
+    let stamps = stamps?;
+    Some([*stamps.get(periods.start)?, *stamps.get(periods.end)?])
 }
 
 fn results(outcomes: &[Outcome], palette: &Palette, winner: Option<usize>) -> Markup {
@@ -163,17 +204,18 @@ fn over(track: &Track, values: impl Iterator<Item = f64>) -> Vec<(f64, f64)> {
 fn plot(
     name: &str,
     definition: &str,
-    outcomes: &[Outcome],
+    page: &BacktestPage<'_>,
     palette: &Palette,
     title: &str,
     of: impl Fn(&Track) -> Vec<(f64, f64)>,
 ) -> Markup {
-    let lines: Vec<Curve<'_>> =
-        outcomes.iter().map(|outcome| Curve { name: &outcome.name, points: of(&outcome.track) }).collect();
+    let curves =
+        page.outcomes.iter().map(|outcome| Curve { name: &outcome.name, points: of(&outcome.track) });
+    let lines: Vec<Curve<'_>> = curves.collect();
     html! {
         figure {
             figcaption { strong { (name) ". " } (definition) }
-            (figure::curves(&lines, palette, title, figure::Across { title: PERIODS, unit: 1.0, from_zero: false }))
+            (figure::curves(&lines, palette, title, &across(page)))
         }
     }
 }
@@ -197,24 +239,56 @@ fn weights(page: &BacktestPage<'_>) -> Markup {
             figure {
                 figcaption { strong { (outcome.name) "." } " Held after trading, shares of the net asset value." }
                 (figure::curves(&lines(&outcome.track), &palette, "weight",
-                                figure::Across { title: PERIODS, unit: 1.0, from_zero: false }))
+                                &across(page)))
             }
         } }
     }
 }
 
-fn choices(outcomes: &[Outcome]) -> Markup {
+fn choices(page: &BacktestPage<'_>) -> Markup {
     html! {
         div.wide { table {
             thead { tr {
                 th scope="col" { "from period" } th.text scope="col" { "strategy" }
                 th scope="col" { "growth it was chosen by" span.unit { "% a year" } }
             } }
-            tbody { @for choice in outcomes.iter().flat_map(|outcome| &outcome.choices) {
+            tbody { @for choice in page.outcomes.iter().flat_map(|outcome| &outcome.choices) {
                 @if let Some(growth) = choice.growth { tr {
-                    td { (choice.period) } th.text scope="row" { (choice.strategy) } td { (fixed(100.0 * growth, 2)) }
+                    td {
+                        (choice.period)
+                        @if let Some(at) = page.stamps.and_then(|stamps| stamps.get(choice.period)) { " (" (at) ")" }
+                    }
+                    th.text scope="row" { (choice.strategy) }
+                    td { (fixed(100.0 * growth, 2)) }
                 } }
             } }
         } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+    use super::*;
+
+    fn names(stamps: &[Stamp]) -> Vec<String> {
+        calendar(stamps, &(0..stamps.len() - 1)).into_iter().map(|(_, name)| name).collect()
+    }
+
+    #[test]
+    fn dates_below_a_figure_are_the_coarsest_beginnings_that_fit() {
+        let day = |days: i128| Stamp::Time((19_000 + days) * 86_400_000_000_000);
+        // 19,000 days after 1970 is 2022-01-08.
+        let of = |days: i128, step: usize| -> Vec<Stamp> { (0..days).step_by(step).map(day).collect() };
+        assert_eq!(names(&of(5, 1)), ["2022-01-09", "2022-01-10", "2022-01-11", "2022-01-12"]);
+        assert_eq!(names(&of(100, 1)), ["2022-02", "2022-03", "2022-04"]);
+        assert_eq!(names(&of(1_500, 1)), ["2023", "2024", "2025", "2026"]);
+        assert!(names(&of(20_000, 7)).len() <= DATES);
+        let numbers: Vec<Stamp> = (0..100).map(|k| Stamp::Number(f64::from(k) / 2.0)).collect();
+        assert_eq!(names(&numbers), ["0", "12.5", "25", "37.5"]);
+        let hours: Vec<Stamp> =
+            (0..9).map(|hour| Stamp::Time((19_000 * 24 + hour) * 3_600_000_000_000)).collect();
+        assert_eq!(names(&hours)[1], "2022-01-08T03:00");
     }
 }

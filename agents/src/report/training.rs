@@ -114,7 +114,7 @@ pub(super) fn learning_curves(runs: &[RunLog], palette: &Palette) -> Markup {
                 @if !curves.is_empty() {
                     figure {
                         figcaption { strong { (title) ". " } (definition) }
-                        (figure::curves(&curves, palette, title, figure::Across::STEPS))
+                        (figure::curves(&curves, palette, title, &figure::Across::STEPS))
                     }
                 }
             }

@@ -166,16 +166,13 @@ impl Orders {
         }
         let quantity = notional / price;
         let fees = self.fees.of_order(Liquidity::Taker, quantity.abs(), notional.abs());
-        let Some(model) = self.models.get_mut(asset) else { return Charge { fees, impact: 0.0 } };
-        let volume = match (&self.volumes, observed) {
-            (Some(money), _) => money[asset] / price,
-            (None, Some(quantities)) => quantities[asset] / self.period_seconds,
-            (None, None) => 0.0,
-        };
-        let conditions = Conditions::new(price, volatility * self.per_root, volume);
-        let order = MetaOrder::new(quantity, self.trading_seconds);
-        let impact = match (order, conditions) {
-            (Ok(order), Ok(conditions)) if quantity != 0.0 => {
+        if self.models.is_empty() {
+            return Charge { fees, impact: 0.0 };
+        }
+        let met = self.met(asset, quantity, price, volatility, observed);
+        let model = &mut self.models[asset];
+        let impact = match met {
+            Ok((order, conditions)) if quantity != 0.0 => {
                 let cost = model.trade(&order, &conditions);
                 model.wait(self.period_seconds - self.trading_seconds);
                 cost.money()
@@ -187,6 +184,42 @@ impl Orders {
             }
         };
         Charge { fees, impact }
+    }
+
+    /// What [`trade`](Self::trade) would charge for impact now. Nothing is traded.
+    pub(super) fn impact_of(
+        &self,
+        asset: usize,
+        notional: f64,
+        price: f64,
+        volatility: f64,
+        observed: Option<&[f64]>,
+    ) -> f64 {
+        let Some(model) = self.models.get(asset).filter(|_| price > 0.0 && notional != 0.0) else {
+            return 0.0;
+        };
+        match self.met(asset, notional / price, price, volatility, observed) {
+            Ok((order, conditions)) => model.cost(&order, &conditions).money(),
+            Err(_) => 0.0,
+        }
+    }
+
+    /// An order, and the market that it meets.
+    fn met(
+        &self,
+        asset: usize,
+        quantity: f64,
+        price: f64,
+        volatility: f64,
+        observed: Option<&[f64]>,
+    ) -> Result<(MetaOrder, Conditions), ParameterError> {
+        let volume = match (&self.volumes, observed) {
+            (Some(money), _) => money[asset] / price,
+            (None, Some(quantities)) => quantities[asset] / self.period_seconds,
+            (None, None) => 0.0,
+        };
+        let conditions = Conditions::new(price, volatility * self.per_root, volume)?;
+        Ok((MetaOrder::new(quantity, self.trading_seconds)?, conditions))
     }
 
     /// A period without an order.

@@ -9,10 +9,10 @@ use lob::sim::SimRng;
 use serde::{Deserialize, Serialize};
 
 use super::replay::{below, logarithms};
-use super::{CsvConfig, PriceProcess, Table};
+use super::{BarsConfig, BarsFormat, PriceProcess, Table};
 use crate::config::ConfigError;
 
-/// Parameters of [`BlockBootstrap`]. One of `returns`, `prices` and `csv` is given.
+/// Parameters of [`BlockBootstrap`]. One of `returns`, `prices`, `csv` and `parquet` is given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BlockBootstrapConfig {
@@ -22,30 +22,42 @@ pub struct BlockBootstrapConfig {
     pub returns: Option<Table>,
     /// Prices above 0 to take the returns of: a row a period, a column an asset.
     pub prices: Option<Table>,
-    /// A file with such prices.
-    pub csv: Option<CsvConfig>,
+    /// A CSV file with such prices.
+    pub csv: Option<BarsConfig>,
+    /// A Parquet file with such prices.
+    pub parquet: Option<BarsConfig>,
 }
 
 impl Default for BlockBootstrapConfig {
     fn default() -> Self {
-        Self { mean_block: 20.0, returns: None, prices: None, csv: None }
+        Self { mean_block: 20.0, returns: None, prices: None, csv: None, parquet: None }
     }
 }
 
 impl BlockBootstrapConfig {
+    /// The file, if there is one, with its key and format.
+    fn file(&self) -> Option<(&'static str, BarsFormat, &BarsConfig)> {
+        match (&self.csv, &self.parquet) {
+            (Some(file), _) => Some(("csv", BarsFormat::Csv, file)),
+            (_, Some(file)) => Some(("parquet", BarsFormat::Parquet, file)),
+            _ => None,
+        }
+    }
+
     pub(super) fn validate(&self) -> Result<(), ParameterError> {
         finite("mean_block", self.mean_block)?;
         if self.mean_block < 1.0 {
             return Err(ParameterError::new("mean_block", self.mean_block, "a number >= 1"));
         }
-        let given = [self.returns.is_some(), self.prices.is_some(), self.csv.is_some()];
+        let given =
+            [self.returns.is_some(), self.prices.is_some(), self.csv.is_some(), self.parquet.is_some()];
         let count = given.into_iter().filter(|&given| given).count();
         if count != 1 {
-            let legal = "one of returns, prices and csv";
+            let legal = "one of returns, prices, csv and parquet";
             return Err(ParameterError::new("returns", format_args!("one of {count} sources"), legal));
         }
-        if let Some(csv) = &self.csv {
-            csv.validate().map_err(|error| error.within("csv"))?;
+        if let Some((key, _, file)) = self.file() {
+            file.validate().map_err(|error| error.within(key))?;
         }
         match (&self.returns, &self.prices) {
             (Some(returns), _) => growth_of(returns).map(drop),
@@ -87,10 +99,10 @@ impl BlockBootstrap {
     /// The first file or parameter that is not legal.
     pub fn new(config: &BlockBootstrapConfig, directory: &Path) -> Result<Self, ConfigError> {
         config.validate()?;
-        let growth = match (&config.returns, &config.prices, &config.csv) {
+        let growth = match (&config.returns, &config.prices, config.file()) {
             (Some(returns), _, _) => growth_of(returns)?,
             (_, Some(prices), _) => prices.growth("prices")?,
-            (_, _, Some(csv)) => csv.read(directory)?.growth("csv")?,
+            (_, _, Some((key, format, file))) => file.read(format, directory)?.table.growth(key)?,
             _ => unreachable!("a checked configuration has returns"),
         };
         Ok(Self { log_growth: logarithms(&growth)?, growth, begins: 1.0 / config.mean_block, next: 0 })

@@ -4,10 +4,10 @@
 //! parameters and their units; [`PricesConfig`] is the choice between them. All chance comes from one generator, all mathematics from
 //! `libm`: a session's seed gives the same bits on every machine.
 
+mod bars;
 mod bootstrap;
 mod brownian;
 mod correlation;
-mod csv;
 mod garch;
 mod mean_reverting;
 mod merton;
@@ -18,22 +18,24 @@ mod stamp;
 mod table;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use lob::ParameterError;
 use lob::parameter::{finite, positive};
 use lob::sim::SimRng;
 use serde::{Deserialize, Serialize};
 
+pub use bars::{Bars, BarsConfig, BarsFormat, Layout, Repair};
 pub use bootstrap::{BlockBootstrap, BlockBootstrapConfig};
 pub use brownian::{Brownian, BrownianConfig};
 pub use correlation::Correlation;
-pub use csv::{CsvConfig, Layout, Repair};
 pub use garch::{Garch, GarchConfig};
 pub use mean_reverting::{MeanReverting, MeanRevertingConfig};
 pub use merton::{Merton, MertonConfig};
 pub use per_asset::PerAsset;
 pub use replay::Replay;
 pub use simulated::{Simulated, SimulatedConfig};
+pub use stamp::Stamp;
 pub use table::{GivenConfig, Table};
 
 use crate::config::ConfigError;
@@ -107,11 +109,13 @@ pub enum PricesConfig {
     /// Expected returns that revert to a mean.
     MeanReverting(MeanRevertingConfig),
     /// Blocks of given returns in random order.
-    BlockBootstrap(BlockBootstrapConfig),
+    BlockBootstrap(Box<BlockBootstrapConfig>),
     /// Given prices.
     Given(GivenConfig),
     /// Prices of a CSV file.
-    Csv(CsvConfig),
+    Csv(BarsConfig),
+    /// Prices of a Parquet file.
+    Parquet(BarsConfig),
     /// A simulated book for each asset.
     Simulated(SimulatedConfig),
 }
@@ -133,7 +137,16 @@ pub enum Prices {
         table: Table,
         /// Whether a session begins at a row drawn at random, if it does not need them all, or at the first.
         random_start: bool,
+        /// When each row was, where they come from a file.
+        stamps: Option<Arc<[Stamp]>>,
     },
+}
+
+impl Prices {
+    fn of_file(config: &BarsConfig, format: BarsFormat, directory: &Path) -> Result<Self, ConfigError> {
+        let Bars { table, stamps } = config.read(format, directory)?;
+        Ok(Self::Table { table, random_start: config.random_start, stamps: Some(stamps) })
+    }
 }
 
 impl PricesConfig {
@@ -159,6 +172,7 @@ impl PricesConfig {
             Self::BlockBootstrap(own) => own.validate().map_err(|error| within(error, "block_bootstrap")),
             Self::Given(own) => own.validate().map_err(|error| within(error, "given")),
             Self::Csv(own) => own.validate().map_err(|error| within(error, "csv")),
+            Self::Parquet(own) => own.validate().map_err(|error| within(error, "parquet")),
             Self::Simulated(own) => own.validate().map_err(|error| within(error, "simulated")),
         }
     }
@@ -181,8 +195,11 @@ impl PricesConfig {
             Self::BlockBootstrap(own) => {
                 Prices::Process(AnyProcess::BlockBootstrap(BlockBootstrap::new(own, directory)?))
             }
-            Self::Given(own) => Prices::Table { table: own.table.clone(), random_start: own.random_start },
-            Self::Csv(own) => Prices::Table { table: own.read(directory)?, random_start: own.random_start },
+            Self::Given(own) => {
+                Prices::Table { table: own.table.clone(), random_start: own.random_start, stamps: None }
+            }
+            Self::Csv(own) => Prices::of_file(own, BarsFormat::Csv, directory)?,
+            Self::Parquet(own) => Prices::of_file(own, BarsFormat::Parquet, directory)?,
             Self::Simulated(own) => {
                 Prices::Process(AnyProcess::Simulated(Box::new(Simulated::new(own, count, directory)?)))
             }
@@ -198,10 +215,10 @@ impl PricesConfig {
     /// Replaces the paths in the settings.
     pub(crate) fn map_paths<E>(&mut self, of: &dyn Fn(&Path) -> Result<PathBuf, E>) -> Result<(), E> {
         match self {
-            Self::Csv(own) => own.file = of(&own.file)?,
+            Self::Csv(own) | Self::Parquet(own) => own.file = of(&own.file)?,
             Self::BlockBootstrap(own) => {
-                if let Some(csv) = &mut own.csv {
-                    csv.file = of(&csv.file)?;
+                for file in [&mut own.csv, &mut own.parquet].into_iter().flatten() {
+                    file.file = of(&file.file)?;
                 }
             }
             Self::Simulated(own) => own.map_paths(of)?,
@@ -231,7 +248,9 @@ impl Prices {
     pub fn into_process(self) -> Result<AnyProcess, ParameterError> {
         match self {
             Self::Process(process) => Ok(process),
-            Self::Table { table, random_start } => Replay::new(&table, random_start).map(AnyProcess::Replay),
+            Self::Table { table, random_start, .. } => {
+                Replay::new(&table, random_start).map(AnyProcess::Replay)
+            }
         }
     }
 }

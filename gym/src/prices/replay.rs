@@ -1,6 +1,7 @@
 //! Growth as it was.
 
 use lob::ParameterError;
+use lob::parameter::positive;
 use lob::sim::SimRng;
 
 use super::{PriceProcess, Table};
@@ -14,6 +15,8 @@ pub struct Replay {
     log_growth: Table,
     random_start: bool,
     next: usize,
+    /// Shares that the market trades in a period, as observed up to each row, and the length of a period, s.
+    observed: Option<(Table, f64)>,
 }
 
 impl Replay {
@@ -24,7 +27,23 @@ impl Replay {
     pub fn new(prices: &Table, random_start: bool) -> Result<Self, ParameterError> {
         let growth = prices.growth("prices")?;
         let log_growth = logarithms(&growth)?;
-        Ok(Self { prices: prices.clone(), growth, log_growth, random_start, next: 0 })
+        Ok(Self { prices: prices.clone(), growth, log_growth, random_start, next: 0, observed: None })
+    }
+
+    /// The same with what was observed of trading: `volumes` has a row for each of the prices, in shares of each asset that the market trades in
+    /// a period of `period_seconds`.
+    ///
+    /// # Errors
+    /// Another number of rows or assets; a length that is not above 0.
+    pub fn observing(mut self, volumes: Table, period_seconds: f64) -> Result<Self, ParameterError> {
+        positive("period_seconds", period_seconds)?;
+        let (rows, columns) = (self.prices.rows(), self.prices.columns());
+        if (volumes.rows(), volumes.columns()) != (rows, columns) {
+            let found = format!("a table of {} x {}", volumes.rows(), volumes.columns());
+            return Err(ParameterError::new("volumes", found, format!("{rows} x {columns}, as the prices")));
+        }
+        self.observed = Some((volumes, period_seconds));
+        Ok(self)
     }
 }
 
@@ -64,5 +83,13 @@ impl PriceProcess for Replay {
     fn prices(&self, out: &mut [f64]) -> bool {
         out.copy_from_slice(self.prices.row(self.next));
         true
+    }
+
+    fn volumes(&self) -> Option<&[f64]> {
+        self.observed.as_ref().map(|(volumes, _)| volumes.row(self.next))
+    }
+
+    fn period_seconds(&self) -> Option<f64> {
+        self.observed.as_ref().map(|(_, seconds)| *seconds)
     }
 }

@@ -1,15 +1,19 @@
 //! Stamps of bars: numbers, or dates and times of ISO 8601.
 
-/// A stamp in an order: the number itself, or nanoseconds since 1970-01-01 UTC.
+use std::fmt;
+
+/// When a bar was. Stamps of one kind have an order.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub(super) enum Stamp {
+pub enum Stamp {
+    /// A finite number of whatever the file counts.
     Number(f64),
+    /// Nanoseconds since 1970-01-01 UTC.
     Time(i128),
 }
 
 impl Stamp {
     /// Reads `1700000000`, `3.5`, `2024-02-29`, `2024-02-29 16:00`, `2024-02-29T16:00:00.25Z` or `...+01:00`.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub fn read(text: &str) -> Option<Self> {
         if let Ok(number) = text.parse::<f64>() {
             return number.is_finite().then_some(Self::Number(number));
         }
@@ -17,10 +21,34 @@ impl Stamp {
     }
 
     /// Whether both are numbers, or both times.
-    pub(super) fn is_like(self, other: Self) -> bool {
+    pub fn is_like(self, other: Self) -> bool {
         matches!((self, other), (Self::Number(_), Self::Number(_)) | (Self::Time(_), Self::Time(_)))
     }
 }
+
+/// As [`Stamp::read`] reads it: a number, or a date, with the time of day (UTC) where that is not midnight.
+impl fmt::Display for Stamp {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = match self {
+            Self::Number(number) => return number.fmt(to),
+            Self::Time(nanos) => nanos,
+        };
+        let (days, nanos) = (nanos.div_euclid(DAY_NANOS), nanos.rem_euclid(DAY_NANOS));
+        let (year, month, day) = date_of(days);
+        write!(to, "{year:04}-{month:02}-{day:02}")?;
+        if nanos > 0 {
+            let (seconds, fraction) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
+            write!(to, "T{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)?;
+            if fraction > 0 {
+                write!(to, ".{}", format!("{fraction:09}").trim_end_matches('0'))?;
+            }
+            write!(to, "Z")?;
+        }
+        Ok(())
+    }
+}
+
+const DAY_NANOS: i128 = 86_400_000_000_000;
 
 fn digits(text: &str, length: usize) -> Option<i64> {
     (text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
@@ -37,7 +65,7 @@ fn time(text: &str) -> Option<i128> {
     if parts.next().is_some() || !(1..=12).contains(&month) || day < 1 || day > days_of(year, month) {
         return None;
     }
-    let midnight = i128::from(days_since_1970(year, month, day)) * 86_400_000_000_000;
+    let midnight = i128::from(days_since_1970(year, month, day)) * DAY_NANOS;
     if clock.is_empty() {
         return Some(midnight);
     }
@@ -92,6 +120,18 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
+/// The inverse of [`days_since_1970`].
+fn date_of(days: i128) -> (i128, i128, i128) {
+    let days = days + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (year + era * 400 + i128::from(month <= 2), month, day)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
@@ -111,6 +151,19 @@ mod tests {
         assert_eq!(seconds("2024-03-01T00:30:00+01:00"), 1_709_249_400.0);
         assert_eq!(seconds("1969-12-31"), -86_400.0);
         assert_eq!(Stamp::read("-3.5"), Some(Stamp::Number(-3.5)));
+    }
+
+    #[test]
+    fn stamps_are_written_as_they_are_read() {
+        for text in
+            ["2024-02-29", "1969-12-31", "2000-03-01", "0001-01-01", "2024-12-31T23:59:59.25Z", "3.5", "-7"]
+        {
+            assert_eq!(Stamp::read(text).unwrap().to_string(), text);
+        }
+        for day in -800_000..800_000 {
+            let (year, month, of_month) = date_of(day);
+            assert_eq!(i128::from(days_since_1970(year as i64, month as i64, of_month as i64)), day);
+        }
     }
 
     #[test]

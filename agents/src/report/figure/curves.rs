@@ -22,7 +22,7 @@ pub(in crate::report) struct Curve<'a> {
 }
 
 /// The axis below.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::report) struct Across {
     /// Its title.
     pub(in crate::report) title: &'static str,
@@ -30,12 +30,14 @@ pub(in crate::report) struct Across {
     pub(in crate::report) unit: f64,
     /// Whether it begins at 0 at the latest.
     pub(in crate::report) from_zero: bool,
+    /// Places with names instead of round numbers; empty: the numbers.
+    pub(in crate::report) names: Vec<(f64, String)>,
 }
 
 impl Across {
     /// Of a training.
     pub(in crate::report) const STEPS: Self =
-        Self { title: "environment steps, millions", unit: 1e6, from_zero: true };
+        Self { title: "environment steps, millions", unit: 1e6, from_zero: true, names: Vec::new() };
 }
 
 /// Draws the curves on common axes.
@@ -43,7 +45,7 @@ pub(in crate::report) fn curves(
     curves: &[Curve<'_>],
     palette: &Palette,
     title: &str,
-    below: Across,
+    below: &Across,
 ) -> Markup {
     let bottom = TOP + HEIGHT;
     let right = WIDTH - 14.0;
@@ -55,7 +57,8 @@ pub(in crate::report) fn curves(
     let up = Axis::covering(points().map(|point| point.1), 4, bottom, TOP);
     let content = html! {
         (up.beside(LEFT, right, title))
-        (across.below(TOP, bottom, below.title))
+        @if below.names.is_empty() { (across.below(TOP, bottom, below.title)) }
+        @else { (across.named(&below.names, TOP, bottom, below.title)) }
         @for (name, points) in &thinned {
             @if !points.is_empty() {
                 g class=(palette.class(name)) {

@@ -94,7 +94,7 @@ impl MultiAssetTrading {
         let prices = config.prices.resolve(config.assets, directory)?;
         let assets = prices.assets();
         let (table, process) = match prices {
-            Prices::Table { table, random_start } => (Some((table, random_start)), None),
+            Prices::Table { table, random_start, .. } => (Some((table, random_start)), None),
             Prices::Process(process) => (None, Some(process)),
         };
         if let Some((table, _)) = &table {

@@ -123,7 +123,28 @@ impl PortfolioRebalancing {
     /// The first setting or file that is not legal.
     pub fn new(config: &PortfolioRebalancingConfig, directory: &Path) -> Result<Self, ConfigError> {
         config.validate()?;
-        let process = config.prices.resolve(config.assets, directory)?.into_process()?;
+        Self::build(config, config.prices.resolve(config.assets, directory)?.into_process()?, directory)
+    }
+
+    /// The same over these prices instead of the settings' own, as many assets and, of a table, as many steps as they have.
+    ///
+    /// # Errors
+    /// The first setting or file that is not legal.
+    pub fn over(
+        process: AnyProcess,
+        config: &PortfolioRebalancingConfig,
+        directory: &Path,
+    ) -> Result<Self, ConfigError> {
+        let config = PortfolioRebalancingConfig { assets: None, steps: None, ..config.clone() };
+        config.validate()?;
+        Self::build(&config, process, directory)
+    }
+
+    fn build(
+        config: &PortfolioRebalancingConfig,
+        process: AnyProcess,
+        directory: &Path,
+    ) -> Result<Self, ConfigError> {
         let assets = process.assets();
         let lookback = config.lookback() as u64;
         let steps = match process.periods() {
@@ -223,6 +244,23 @@ impl PortfolioRebalancing {
     /// Log growth of cash in a period, if it is held.
     pub fn cash_growth(&self) -> Option<f64> {
         self.rules.cash.map(|(_, log_growth)| log_growth)
+    }
+
+    /// Whether orders move prices here.
+    pub fn has_impact(&self) -> bool {
+        self.orders.as_ref().is_some_and(Orders::has_impact)
+    }
+
+    /// What the order that changes an asset's weight by `change` would pay in impact in the coming step, a share of the net asset value: the
+    /// estimate of the model that charges it, with what that remembers. Nothing is traded.
+    ///
+    /// # Panics
+    /// If there is no such asset.
+    pub fn impact_of(&self, asset: usize, change: f64) -> f64 {
+        let Some(orders) = &self.orders else { return 0.0 };
+        let volatility = libm::sqrt(self.rolling.variance(asset));
+        let notional = change * self.nav;
+        orders.impact_of(asset, notional, self.prices[asset], volatility, self.process.volumes()) / self.nav
     }
 
     /// A step to `targets` as they are, laid out like [`weights`](Self::weights): for rules that know legal weights in full precision, where
