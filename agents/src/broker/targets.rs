@@ -1,15 +1,16 @@
 //! Who says what to hold.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gym::config::Task;
 use gym::envs::portfolio::{Risk, Weights, project_simplex};
 use gym::{Env, EnvConfig};
+use lob::ParameterError;
 use lob::random::standard_normal;
 use lob::sim::{SimRng, derive_seed};
 use rand_xoshiro::rand_core::SeedableRng;
 
-use super::{BrokerError, Market, PaperConfig};
+use super::{BrokerError, Market, PaperConfig, Venue};
 use crate::policy::{
     Activation, Body, Decision, Head, Network, NetworkSpec, Policy, PolicyError, PolicyReference, PolicyState,
 };
@@ -19,6 +20,8 @@ use crate::policy::{
 pub struct View<'a> {
     /// Prices, returns and risk.
     pub market: &'a Market,
+    /// What trading costs.
+    pub venue: &'a Venue,
     /// Shares held, an asset each.
     pub positions: &'a [i64],
     /// Cents.
@@ -27,6 +30,18 @@ pub struct View<'a> {
     pub nav: i64,
     /// The broker's seed, from which chance at this step follows.
     pub seed: u64,
+}
+
+impl View<'_> {
+    /// What is held of an asset, cents.
+    pub fn value(&self, asset: usize) -> f64 {
+        self.positions[asset] as f64 * self.market.prices()[asset] as f64
+    }
+
+    /// What is held of all assets, cents.
+    pub fn invested(&self) -> f64 {
+        (0..self.market.assets()).map(|asset| self.value(asset)).sum()
+    }
 }
 
 /// Says what to hold.
@@ -38,6 +53,11 @@ pub trait Targets: std::fmt::Debug {
 
     /// Writes target weights, shares of what is invested. They are checked before they are traded on.
     fn decide(&mut self, view: &View<'_>, targets: &mut Vec<f64>);
+
+    /// Whether the last decision was to keep exactly what is held: nothing is traded then.
+    fn holds(&self) -> bool {
+        false
+    }
 
     /// What the last decision saw, to be kept and shown to [`recall`](Self::recall) after a restart.
     fn seen(&self) -> &[f32] {
@@ -53,18 +73,6 @@ pub trait Targets: std::fmt::Debug {
     fn recall(&mut self, _seen: &[f32]) {}
 }
 
-/// The same of each asset.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct EqualWeight;
-
-impl Targets for EqualWeight {
-    fn decide(&mut self, view: &View<'_>, targets: &mut Vec<f64>) {
-        let assets = view.market.assets();
-        targets.resize(assets, 0.0);
-        targets.fill(1.0 / assets as f64);
-    }
-}
-
 /// A policy that was trained in `portfolio_rebalancing`, long only.
 #[derive(Debug)]
 pub struct PolicyTargets {
@@ -78,12 +86,17 @@ pub struct PolicyTargets {
 }
 
 impl PolicyTargets {
-    /// Reads a policy's file or a run's directory, and puts the prices, windows and assets that it was trained with into `config`.
+    /// Reads a policy, and puts the windows and assets that it was trained with into `config`, and its prices where `config` has none. Returns
+    /// it with the directory in which relative paths of the prices start: `directory`, or the policy's.
     ///
     /// # Errors
-    /// A file that cannot be read; [`PolicyError::Misfit`] if the policy is of another environment or of one that a broker does not play.
-    pub fn open(path: &Path, config: &mut PaperConfig) -> Result<(Self, EnvConfig), BrokerError> {
-        let reference = PolicyReference::new(path);
+    /// A file that cannot be read; [`PolicyError::Misfit`] if the policy is of another environment, of one that a broker does not play, or of
+    /// another number of assets; other assets than the policy's prices have.
+    pub fn open(
+        reference: &PolicyReference,
+        config: &mut PaperConfig,
+        directory: &Path,
+    ) -> Result<(Self, PathBuf), BrokerError> {
         let file = reference.open()?;
         let misfit = |problem: String| PolicyError::Misfit { environment: "paper".to_owned(), problem };
         let env = EnvConfig::from_map(&file.header.env, Path::new(""), "env")?;
@@ -91,13 +104,40 @@ impl PolicyTargets {
             let problem = format!("{reference} was trained in {}, not in portfolio_rebalancing", env.name());
             return Err(misfit(problem).into());
         };
-        if task.weights != Weights::LongOnly || task.risk != Risk::Variance || task.observe_expected {
-            let wanted = "weights: long_only, risk: variance and observe_expected: false";
+        if task.weights != Weights::LongOnly {
+            let problem = format!(
+                "{reference} was trained with weights: long_short; a paper broker holds assets and owes none, so that it plays \
+                 policies trained with weights: long_only"
+            );
+            return Err(misfit(problem).into());
+        }
+        if task.risk != Risk::Variance || task.observe_expected {
+            let wanted = "risk: variance and observe_expected: false";
             return Err(misfit(format!("{reference} was trained otherwise than with {wanted}")).into());
         }
-        let played = gym::envs::PortfolioRebalancing::new(task, &env.directory)?;
+        let mut task = task.clone();
+        // How long it was trained is not how long it may trade.
+        task.steps = None;
+        let directory = match &config.prices {
+            Some(own) => {
+                task.prices = own.clone();
+                task.assets = config.assets.or(task.assets);
+                absolute(directory)?
+            }
+            None => {
+                if let Some(assets) = config.assets.filter(|&assets| Some(assets) != task.assets) {
+                    let legal = match task.assets {
+                        Some(own) => format!("{own}, with which the policy was trained"),
+                        None => "null, as the policy's prices say how many".to_owned(),
+                    };
+                    return Err(ParameterError::new("assets", assets, legal).into());
+                }
+                absolute(&env.directory)?
+            }
+        };
+        let played = gym::envs::PortfolioRebalancing::new(&task, &directory)?;
         file.header.fits(&played, "portfolio_rebalancing")?;
-        config.prices = task.prices.clone();
+        config.prices = Some(task.prices.clone());
         config.assets = task.assets;
         config.return_windows.clone_from(&task.return_windows);
         config.risk_window = task.risk_window;
@@ -109,7 +149,7 @@ impl PolicyTargets {
             observation: vec![0.0; played.observation_space().len()],
             policy: file.policy,
         };
-        Ok((targets, env))
+        Ok((targets, directory))
     }
 
     /// A network of two hidden layers of 64 whose numbers are drawn: for timing, as a trained one takes as long.
@@ -150,12 +190,10 @@ impl PolicyTargets {
     fn observe(&mut self, view: &View<'_>) {
         let (rolling, nav) = (view.market.rolling(), view.nav as f64);
         let assets = view.market.assets();
-        let value = |asset: usize| view.positions[asset] as f64 * view.market.prices()[asset] as f64;
         // An environment without cash knows no reserve: its weights are of what is invested, at first the same of each.
-        let invested: f64 = (0..assets).map(value).sum();
-        let whole = if self.cash.is_some() { nav } else { invested };
+        let whole = if self.cash.is_some() { nav } else { view.invested() };
         let weight = |asset: usize| {
-            if whole > 0.0 { value(asset) / whole } else { 1.0 / assets as f64 }
+            if whole > 0.0 { view.value(asset) / whole } else { 1.0 / assets as f64 }
         };
         let (columns, windows) = (self.windows.len() + 2, self.windows.len());
         for (asset, row) in self.observation.chunks_exact_mut(columns).take(assets).enumerate() {
@@ -210,4 +248,10 @@ impl Targets for PolicyTargets {
             self.policy.act(seen, Decision::Mode, &mut rng, &mut self.state);
         }
     }
+}
+
+/// A path from wherever the process is; an empty one is the working directory.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, BrokerError> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    std::path::absolute(path).map_err(|problem| BrokerError::Io { path: path.to_owned(), problem })
 }

@@ -49,6 +49,10 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// What their names begin with.
+    pub const NAMES: [&str; 6] =
+        ["buy_and_hold", "equal_weight", "minimum_variance", "mean_variance", "cost_aware", "risk_parity"];
+
     /// What decides so.
     pub fn make(&self) -> Box<dyn Strategy> {
         match *self {
@@ -110,9 +114,7 @@ impl FromStr for Rule {
             "mean_variance" => &["window", "risk_aversion"],
             "cost_aware" => &["window", "risk_aversion", "horizon"],
             _ => {
-                let names =
-                    "buy_and_hold, equal_weight, minimum_variance, mean_variance, cost_aware, risk_parity";
-                return Err(ParameterError::new("policy", format_args!("{name:?}"), names));
+                return Err(ParameterError::new("policy", format_args!("{name:?}"), Self::NAMES.join(", ")));
             }
         };
         for part in parts {

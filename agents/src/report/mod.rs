@@ -7,6 +7,8 @@
 //! [`evaluation_html`] makes such a page of an evaluation of market making, [`model_html`] of one in the model without a book, and
 //! [`training_html`] of the metrics of trainings, [`backtest_html`] of a backtest.
 //!
+//! [`PaperScreen`] shows a paper broker on a terminal.
+//!
 //! All take whatever numbers they are given: one that is not finite is printed as a dash and left out of the figures.
 
 mod axis;
@@ -19,6 +21,7 @@ mod modelled;
 mod number;
 mod page;
 mod palette;
+mod screen;
 mod terminal;
 mod training;
 
@@ -27,6 +30,7 @@ pub use evaluation::{EvaluationPage, evaluation_html};
 pub use model::{Cell, Comparison, EpisodePicture, Example, Paired, Settings, StrategySummary};
 pub use modelled::{ModelPage, model_html};
 pub use page::comparison_html;
+pub use screen::{PaperScreen, Wish};
 pub(crate) use terminal::plain_table;
 pub use terminal::{TERMINAL_COLUMNS, terminal_table};
 pub use training::{RunLog, run_html, training_html};
