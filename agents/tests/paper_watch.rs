@@ -185,14 +185,14 @@ fn more_positions_than_lines_are_scrolled() {
     let db = directory.path().join("a.db");
     finish(&mut paper(&db, &["--steps", "3", "--assets", "40"]));
     let mut screen = PaperScreen::new(Glance::of(&db).unwrap());
-    assert!(drawn(&screen, 80, 24).contains("positions 1 to 11 of 40"));
+    assert!(drawn(&screen, 80, 24).contains("positions 1 to 10 of 40"));
     screen.press(KeyEvent::new(KeyCode::PageDown, KeyModifiers::NONE));
     screen.press(KeyEvent::new(KeyCode::Up, KeyModifiers::NONE));
-    assert!(drawn(&screen, 80, 24).contains("positions 10 to 20 of 40"));
+    assert!(drawn(&screen, 80, 24).contains("positions 10 to 19 of 40"));
     for _ in 0..9 {
         screen.press(KeyEvent::new(KeyCode::PageDown, KeyModifiers::NONE));
     }
-    assert!(drawn(&screen, 80, 24).contains("positions 30 to 40 of 40"));
+    assert!(drawn(&screen, 80, 24).contains("positions 31 to 40 of 40"));
 }
 
 #[test]

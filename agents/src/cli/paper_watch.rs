@@ -25,6 +25,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Of the time, reading takes no more than one part in so many.
 const PARTS: u32 = 10;
 
+/// Exit code when the terminal is closed: 128 and the signal's number, as a shell has it.
+const HUNG_UP: i32 = 128 + SIGHUP;
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The ledger
@@ -43,10 +46,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         )));
     }
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT, SIGHUP] {
-        let flagged = signal_hook::flag::register(signal, Arc::clone(&stop));
-        flagged.map_err(|source| Failure::Signal(ctrlc::Error::System(source)))?;
+    let signals = |source| Failure::Signal(ctrlc::Error::System(source));
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(signals)?;
     }
+    // The terminal is gone: there is nothing to restore, and asking it for keys would never return.
+    let always = Arc::new(AtomicBool::new(true));
+    signal_hook::flag::register_conditional_shutdown(SIGHUP, HUNG_UP, always).map_err(signals)?;
     // It also restores the terminal if a panic ends the process.
     let mut terminal = ratatui::try_init().map_err(Failure::Stdout)?;
     let watched = watch(&mut terminal, screen, db, &stop);
