@@ -26,6 +26,7 @@ mod missing;
 mod output;
 mod paper;
 mod paper_metrics;
+mod paper_watch;
 mod plot;
 mod policy;
 mod simulate;

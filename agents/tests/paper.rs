@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -12,21 +12,22 @@ use agents::policy::{Head, Network, NetworkSpec, PolicyFile};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
+mod made_ledger;
 mod made_policy;
+
+use made_ledger::{KEYS, everything, finish, paper, rows};
 
 const STEPS: u64 = 40;
 
-fn paper(db: &Path, more: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lobgym"));
-    command.args(["paper", "--speed", "max", "--db"]).arg(db).args(more);
-    command.stderr(Stdio::piped()).stdout(Stdio::piped());
-    command
-}
-
 /// The run that all comparisons are with: few assets and a book of rules that refuses now and then.
 fn run_of(db: &Path, config: &Path, steps: u64) -> Command {
+    run_under("equal_weight", db, config, steps)
+}
+
+fn run_under(policy: &str, db: &Path, config: &Path, steps: u64) -> Command {
     let steps = steps.to_string();
-    paper(db, &["--seed", "7", "--steps", &steps, "--config", config.to_str().unwrap()])
+    let config = config.to_str().unwrap();
+    paper(db, &["--seed", "7", "--steps", &steps, "--config", config, "--policy", policy])
 }
 
 fn config(directory: &Path) -> PathBuf {
@@ -36,35 +37,6 @@ fn config(directory: &Path) -> PathBuf {
     // Half the weight of each asset is more than a day may trade at the first step with three assets of four.
     std::fs::write(&path, text).unwrap();
     path
-}
-
-fn finish(command: &mut Command) -> Output {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output
-}
-
-/// Every row of a table in the order of its key.
-fn rows(db: &Path, table: &str, key: &str) -> Vec<Vec<Value>> {
-    let connection = Connection::open(db).unwrap();
-    let sql = format!("SELECT * FROM {table} ORDER BY {key}");
-    let mut statement = connection.prepare(&sql).unwrap();
-    let columns = statement.column_count();
-    let read = |row: &rusqlite::Row<'_>| (0..columns).map(|column| row.get(column)).collect();
-    statement.query_map([], read).unwrap().collect::<Result<_, _>>().unwrap()
-}
-
-const KEYS: [(&str, &str); 6] = [
-    ("orders", "rowid"),
-    ("fills", "rowid"),
-    ("nav", "step"),
-    ("rejections", "id"),
-    ("positions", "asset"),
-    ("account", "id"),
-];
-
-fn everything(db: &Path) -> Vec<Vec<Vec<Value>>> {
-    KEYS.iter().map(|(table, key)| rows(db, table, key)).collect()
 }
 
 /// Whatever is in the ledger of a run that was cut short is the beginning of what a whole run writes, and adds up.
@@ -165,6 +137,36 @@ fn a_broker_that_is_killed_anywhere_loses_and_doubles_nothing() {
             break;
         }
         assert!(index < 200, "a run ends before it can be killed");
+    }
+}
+
+#[test]
+fn a_strategy_that_is_killed_knows_its_past_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = config(directory.path());
+    // The windows are longer than the run, and longer than what the broker itself looks back at.
+    for (index, policy) in
+        ["risk_parity:window=60", "cost_aware:window=45:risk_aversion=3:horizon=5"].into_iter().enumerate()
+    {
+        let whole = directory.path().join(format!("whole-{index}.db"));
+        finish(&mut run_under(policy, &whole, &config, STEPS));
+        let whole = everything(&whole);
+        assert!(whole[1].len() > 5, "{policy}: {} fills", whole[1].len());
+        let db = directory.path().join(format!("parts-{index}.db"));
+        let mut kills = 0_u64;
+        loop {
+            let point = 1 + (kills * 7 + kills / 3) % 29;
+            let mut command = run_under(policy, &db, &config, STEPS);
+            if command.env("LOBGYM_PAPER_CRASH", point.to_string()).output().unwrap().status.success() {
+                break;
+            }
+            kills += 1;
+            is_a_beginning(&db, &whole);
+        }
+        // Who decides is in the ledger.
+        finish(&mut paper(&db, &["--steps", "40"]));
+        assert!(kills > 15, "{policy}: {kills}");
+        assert_eq!(everything(&db), whole, "{policy}");
     }
 }
 

@@ -1,6 +1,10 @@
 //! Settings of a paper broker.
 
+use std::path::Path;
+
+use gym::config::{keys_of, parse};
 use gym::prices::PricesConfig;
+use gym::{ConfigError, Settings};
 use lob::ParameterError;
 use lob::models::impact::SquareRootParams;
 use lob::models::{FeeConfig, FeeRate, ImpactConfig};
@@ -16,13 +20,13 @@ const MOST_CAPITAL: f64 = 1e12;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PaperConfig {
-    /// Where prices come from: one period of them a step.
-    pub prices: PricesConfig,
+    /// Where prices come from: one period of them a step; null: from where a trained policy's came, else geometric Brownian motions.
+    pub prices: Option<PricesConfig>,
     /// How many assets; null: as many as the prices have, 10 if they are drawn.
     pub assets: Option<usize>,
     /// Money at the start, to the cent.
     pub capital: f64,
-    /// Each asset's price at the start, money a share, to the cent.
+    /// Each asset's price at the start where prices are drawn without a level of their own, money a share, to the cent.
     pub start_price: f64,
     /// How long a step is in the market, seconds.
     pub period_seconds: f64,
@@ -52,7 +56,7 @@ impl Default for PaperConfig {
         let period_seconds = 23_400.0;
         let square_root = SquareRootParams { y: 1.0, memory_seconds: Some(period_seconds), half_spread: 0.0 };
         Self {
-            prices: PricesConfig::default(),
+            prices: None,
             assets: None,
             capital: 1_000_000.0,
             start_price: 100.0,
@@ -71,12 +75,54 @@ impl Default for PaperConfig {
 }
 
 impl PaperConfig {
+    /// Reads the section `paper`.
+    ///
+    /// # Errors
+    /// The first key or value that is not legal, with the file it is in.
+    pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
+        let read = || -> Result<Self, ParameterError> {
+            let legal = ["paper".to_owned()];
+            if let Some((key, _)) = settings.root().iter().find(|(key, _)| !legal.contains(key)) {
+                return Err(ParameterError::new(key, "an unknown section", gym::config::one_of(&legal, key)));
+            }
+            let map = match settings.section("paper") {
+                Ok(map) => map,
+                Err(ConfigError::Parameter(error)) => return Err(error),
+                Err(error) => return Err(ParameterError::new("paper", error, "a map of settings")),
+            };
+            let parsed: Self =
+                parse(map, &keys_of(&Self::default())).map_err(|error| error.within("paper"))?;
+            parsed.validate().map_err(|error| error.within("paper"))?;
+            Ok(parsed)
+        };
+        read().map_err(|problem| match settings.file() {
+            Some(file) => ConfigError::InFile { path: file.to_owned(), problem },
+            None => problem.into(),
+        })
+    }
+
+    /// Where prices come from.
+    pub fn source(&self) -> PricesConfig {
+        self.prices.clone().unwrap_or_default()
+    }
+
+    /// The same with every choice made that a file or a default makes: where prices come from, and the impact model itself where a file has it,
+    /// its path from `directory` if it is relative. Every field is checked.
+    ///
+    /// # Errors
+    /// The first field or file that is not legal.
+    pub fn resolve(&self, directory: &Path) -> Result<Self, ConfigError> {
+        self.validate()?;
+        let impact = self.impact.resolve(directory)?;
+        Ok(Self { prices: Some(self.source()), impact, ..self.clone() })
+    }
+
     /// Checks every field without reading a file.
     ///
     /// # Errors
     /// The first that is not legal.
     pub fn validate(&self) -> Result<(), ParameterError> {
-        self.prices.validate(self.assets)?;
+        self.source().validate(self.assets)?;
         amount("capital", self.capital)?;
         amount("start_price", self.start_price)?;
         positive("period_seconds", self.period_seconds)?;

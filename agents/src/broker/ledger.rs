@@ -5,14 +5,15 @@
 //! database itself refuses a second one.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use lob::models::Impact;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::crash;
 use super::plan::{Holdings, Order, Reason, Refused};
-use super::schema::{APPLICATION_ID, TABLES, VERSION};
-use super::{BrokerError, Execution};
+use super::schema::{APPLICATION_ID, TABLES, TIMINGS, VERSION};
+use super::{BrokerError, Execution, Rule};
 
 /// What a ledger is begun with and does not change.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,8 +24,8 @@ pub struct Opening {
     pub config: String,
     /// Where their relative paths start.
     pub directory: PathBuf,
-    /// The policy's file or run; none: equal weight.
-    pub policy: Option<PathBuf>,
+    /// Who decides, as a [`Choice`](super::Choice) is written.
+    pub policy: String,
 }
 
 /// What a ledger says the account is.
@@ -85,6 +86,10 @@ impl Ledger {
     /// # Errors
     /// A file that is not there or is something else.
     pub fn read(path: &Path) -> Result<Self, BrokerError> {
+        if !path.exists() {
+            let problem = "there is no such ledger; lobgym paper --db begins one".to_owned();
+            return Err(BrokerError::Ledger { path: path.to_owned(), problem });
+        }
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
             .map_err(|problem| database(path, problem))?;
         let ledger = Self { connection, path: path.to_owned() };
@@ -106,12 +111,11 @@ impl Ledger {
         let sql = "SELECT seed, config, directory, policy FROM settings";
         self.check(|c| {
             c.query_row(sql, [], |row| {
-                let text = |index| row.get::<_, Option<String>>(index);
                 Ok(Opening {
                     seed: row.get::<_, i64>(0)?.cast_unsigned(),
                     config: row.get(1)?,
-                    directory: text(2)?.unwrap_or_default().into(),
-                    policy: text(3)?.map(PathBuf::from),
+                    directory: row.get::<_, String>(2)?.into(),
+                    policy: row.get(3)?,
                 })
             })
             .optional()
@@ -137,7 +141,7 @@ impl Ledger {
                     opening.seed.cast_signed(),
                     opening.config,
                     opening.directory.to_string_lossy(),
-                    opening.policy.as_ref().map(|path| path.to_string_lossy()),
+                    opening.policy,
                 ],
             )?;
             let sql = "INSERT INTO account VALUES (1, ?1, ?1, 0, 0, ?1, 0)";
@@ -186,8 +190,8 @@ impl Ledger {
         Ok((state, impacts))
     }
 
-    /// Writes a step's orders before any of them is sent, what was refused, the day's figures, and what the decision saw, of which the last
-    /// `memory` are kept.
+    /// Writes a step's orders before any of them is sent, what was refused, the day's figures, how long the decision took, and what it saw, of
+    /// which the last `memory` are kept.
     ///
     /// # Errors
     /// What SQLite says; nothing is written then.
@@ -198,8 +202,12 @@ impl Ledger {
         refused: &[Refused],
         holdings: &Holdings,
         (seen, memory): (&[f32], u64),
+        lasted: Duration,
     ) -> Result<(), BrokerError> {
         crash::point("before the orders");
+        let nanoseconds = i64::try_from(lasted.as_nanos()).unwrap_or(i64::MAX);
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let milliseconds = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
         let step = step.cast_signed();
         self.transact(|transaction| {
             let sql = "INSERT INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'pending')";
@@ -232,6 +240,10 @@ impl Ledger {
                 let oldest = step.saturating_sub(memory.min(1 << 40).cast_signed());
                 transaction.execute("DELETE FROM observations WHERE step <= ?1", [oldest])?;
             }
+            let sql = "INSERT INTO timings VALUES (?1, ?2, ?3)";
+            transaction.prepare_cached(sql)?.execute(params![step, nanoseconds, milliseconds])?;
+            let oldest = step.saturating_sub(TIMINGS);
+            transaction.prepare_cached("DELETE FROM timings WHERE step <= ?1")?.execute([oldest])?;
             let sql = "UPDATE account SET decided = ?1, day_nav = ?2, day_turnover = ?3";
             transaction.execute(sql, params![step, holdings.day_nav, holdings.day_turnover])?;
             Ok(())
@@ -337,13 +349,20 @@ impl Ledger {
         Ok(())
     }
 
-    /// Gives up a step's orders that have not been sent.
+    /// Gives up a step's orders that have not been sent: refused by the kill switch.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn cancel(&mut self, step: u64) -> Result<usize, BrokerError> {
-        let sql = "UPDATE orders SET status = 'cancelled' WHERE step = ?1 AND status = 'pending'";
-        self.transact(|transaction| transaction.execute(sql, [step.cast_signed()]))
+        let step = step.cast_signed();
+        self.transact(|transaction| {
+            let sql = "INSERT INTO rejections (step, asset, quantity, rule, found, legal) \
+                       SELECT step, asset, quantity, ?2, '1', '0' FROM orders \
+                       WHERE step = ?1 AND status = 'pending' ORDER BY rowid";
+            transaction.execute(sql, params![step, Rule::KillSwitch.name()])?;
+            let sql = "UPDATE orders SET status = 'cancelled' WHERE step = ?1 AND status = 'pending'";
+            transaction.execute(sql, [step])
+        })
     }
 
     /// Closes a step: net asset value, prices, and what the impact models remember after it.

@@ -5,7 +5,7 @@ use std::path::Path;
 use gym::envs::portfolio::Rolling;
 use gym::prices::{AnyProcess, PriceProcess};
 use lob::ParameterError;
-use lob::models::{Conditions, FeeConfig, Impact, ImpactModel, Liquidity, MetaOrder};
+use lob::models::{Conditions, FeeConfig, Impact, ImpactConfig, ImpactModel, Liquidity, MetaOrder};
 use lob::sim::SimRng;
 use rand_xoshiro::rand_core::SeedableRng;
 
@@ -18,6 +18,7 @@ pub struct Market {
     process: AnyProcess,
     rng: SimRng,
     rolling: Rolling,
+    past: Past,
     growth: Vec<f64>,
     log_growth: Vec<f64>,
     /// Money a share.
@@ -33,15 +34,21 @@ pub struct Market {
 }
 
 impl Market {
-    /// The market of a seed before its first step; what its windows see has been played.
+    /// The market of a seed before its first step; what its windows see, and the `history` of so many periods, has been played.
     ///
     /// # Errors
     /// The first setting or file that is not legal.
-    pub fn new(config: &PaperConfig, directory: &Path, seed: u64) -> Result<Self, BrokerError> {
-        let mut process = config.prices.resolve(config.assets, directory)?.into_process()?;
+    pub fn new(
+        config: &PaperConfig,
+        history: usize,
+        directory: &Path,
+        seed: u64,
+    ) -> Result<Self, BrokerError> {
+        let mut process = config.source().resolve(config.assets, directory)?.into_process()?;
         let assets = process.assets();
         let mut rolling = Rolling::new(assets, &config.return_windows, config.risk_window);
-        let lookback = rolling.capacity() as u64;
+        let mut past = Past::new(assets, history);
+        let lookback = rolling.capacity().max(history) as u64;
         let end = process.periods().map(|periods| periods.saturating_sub(lookback));
         if end == Some(0) {
             let legal = format!("{} rows or more, as the longest window takes {lookback}", lookback + 2);
@@ -50,18 +57,25 @@ impl Market {
         let mut rng = SimRng::seed_from_u64(seed);
         process.begin(&mut rng, process.periods().unwrap_or(u64::MAX));
         let (mut growth, mut log_growth) = (vec![1.0; assets], vec![0.0; assets]);
-        for _ in 0..lookback {
+        for period in 0..lookback {
             process.advance(&mut rng, &mut growth, &mut log_growth);
-            rolling.fill(&log_growth);
+            past.push(&log_growth);
+            // It brings itself up to date when it has been filled once.
+            if period >= lookback - rolling.capacity() as u64 {
+                rolling.fill(&log_growth);
+            }
         }
+        let mut levels = vec![config.start_price; assets];
+        process.prices(&mut levels);
         Ok(Self {
             process,
             rng,
             rolling,
+            past,
             growth,
             log_growth,
-            levels: vec![config.start_price; assets],
-            prices: vec![cents(config.start_price); assets],
+            prices: levels.iter().map(|&level| cents(level)).collect(),
+            levels,
             step: 0,
             end,
             unchanged: 0,
@@ -76,8 +90,11 @@ impl Market {
         }
         self.process.advance(&mut self.rng, &mut self.growth, &mut self.log_growth);
         self.rolling.push(&self.log_growth);
-        for (level, growth) in self.levels.iter_mut().zip(&self.growth) {
-            *level *= growth;
+        self.past.push(&self.log_growth);
+        if !self.process.prices(&mut self.levels) {
+            for (level, growth) in self.levels.iter_mut().zip(&self.growth) {
+                *level *= growth;
+            }
         }
         for (price, level) in self.prices.iter_mut().zip(&self.levels) {
             *price = cents(*level);
@@ -108,9 +125,45 @@ impl Market {
         &self.rolling
     }
 
+    /// Log growth of the last periods, as many as were asked for, oldest first: a row of one number an asset each.
+    pub fn past(&self) -> &[f64] {
+        self.past.rows()
+    }
+
     /// Seconds of the market since any price changed: a feed that gives the same prices again has stopped.
     pub fn data_age(&self) -> f64 {
         self.unchanged as f64 * self.period_seconds
+    }
+}
+
+/// The last rows of a series, side by side in memory.
+#[derive(Clone, Debug)]
+struct Past {
+    /// Numbers that are kept.
+    kept: usize,
+    /// Room for twice as many, so that they are moved once in as many rows.
+    numbers: Vec<f64>,
+}
+
+impl Past {
+    fn new(assets: usize, rows: usize) -> Self {
+        let kept = assets * rows;
+        Self { kept, numbers: Vec::with_capacity(2 * kept) }
+    }
+
+    fn push(&mut self, row: &[f64]) {
+        if self.kept == 0 {
+            return;
+        }
+        if self.numbers.len() + row.len() > 2 * self.kept {
+            let first = self.numbers.len() + row.len() - self.kept;
+            self.numbers.drain(..first);
+        }
+        self.numbers.extend_from_slice(row);
+    }
+
+    fn rows(&self) -> &[f64] {
+        &self.numbers[self.numbers.len().saturating_sub(self.kept)..]
     }
 }
 
@@ -152,6 +205,7 @@ impl Execution {
 pub struct Venue {
     fees: FeeConfig,
     impacts: Vec<Impact>,
+    has_impact: bool,
     period_seconds: f64,
     execution_seconds: f64,
     volume: f64,
@@ -167,10 +221,21 @@ impl Venue {
         Ok(Self {
             fees: config.fees,
             impacts: vec![impact; assets],
+            has_impact: config.impact != ImpactConfig::None,
             period_seconds: config.period_seconds,
             execution_seconds: config.execution_seconds,
             volume: config.volume,
         })
+    }
+
+    /// Fees for trading all of a portfolio that has the same of each asset, a share of it: what a cost-aware rule reckons with.
+    pub fn proportional_fee(&self, market: &Market, nav: i64) -> f64 {
+        let assets = market.prices.len() as f64;
+        let each = nav.max(0) as f64 / 100.0 / assets;
+        let fee = |&price: &i64| self.fees.of_order(Liquidity::Taker, each * 100.0 / price as f64, each);
+        let traded = each * assets;
+        let fees: f64 = market.prices.iter().filter(|&&price| price > 0).map(fee).sum();
+        if traded > 0.0 { (fees / traded).max(0.0) } else { 0.0 }
     }
 
     /// What is remembered of each asset's orders.
@@ -183,12 +248,24 @@ impl Venue {
         self.impacts = impacts;
     }
 
+    /// Whether orders move prices.
+    pub fn has_impact(&self) -> bool {
+        self.has_impact
+    }
+
+    /// What an order for `quantity` shares, parts of shares included, would pay in impact, money; infinite where there is no such order.
+    pub fn impact_of(&self, market: &Market, asset: usize, quantity: f64) -> f64 {
+        self.meet(market, asset, quantity).map_or(f64::INFINITY, |(order, conditions)| {
+            self.impacts[asset].cost(&order, &conditions).money()
+        })
+    }
+
     /// What an order for `quantity` shares would come to.
     ///
     /// # Errors
     /// A price that is not above 0; an amount beyond 64 bits.
     pub fn quote(&self, market: &Market, asset: usize, quantity: i64) -> Result<Execution, BrokerError> {
-        let (order, conditions) = self.meet(market, asset, quantity)?;
+        let (order, conditions) = self.meet(market, asset, quantity as f64)?;
         self.account(market, asset, quantity, self.impacts[asset].cost(&order, &conditions).money())
     }
 
@@ -202,7 +279,7 @@ impl Venue {
         asset: usize,
         quantity: i64,
     ) -> Result<Execution, BrokerError> {
-        let (order, conditions) = self.meet(market, asset, quantity)?;
+        let (order, conditions) = self.meet(market, asset, quantity as f64)?;
         let mut impact = self.impacts[asset].clone();
         let execution = self.account(market, asset, quantity, impact.trade(&order, &conditions).money())?;
         self.impacts[asset] = impact;
@@ -220,12 +297,12 @@ impl Venue {
         &self,
         market: &Market,
         asset: usize,
-        quantity: i64,
+        quantity: f64,
     ) -> Result<(MetaOrder, Conditions), BrokerError> {
         let price = market.prices[asset] as f64 / 100.0;
         let volatility = market.rolling.variance(asset).sqrt();
         let conditions = Conditions::over(self.period_seconds, price, volatility, self.volume)?;
-        Ok((MetaOrder::new(quantity as f64, self.execution_seconds)?, conditions))
+        Ok((MetaOrder::new(quantity, self.execution_seconds)?, conditions))
     }
 
     fn account(

@@ -114,10 +114,20 @@ impl Plan {
         self.clear();
         let (market, assets) = (desk.market, desk.market.assets());
         let nav = holdings.nav(market.prices())?;
-        let view = View { market, positions: &holdings.positions, cash: holdings.cash, nav, seed: desk.seed };
+        let view = View {
+            market,
+            venue: desk.venue,
+            positions: &holdings.positions,
+            cash: holdings.cash,
+            nav,
+            seed: desk.seed,
+        };
         targets.decide(&view, &mut self.weights);
         if let Err(refusal) = check_targets(&self.weights, targets.len(assets)) {
             self.refused.push(Refused { asset: None, quantity: 0, refusal });
+            return Ok(());
+        }
+        if targets.holds() {
             return Ok(());
         }
         let invested = nav as f64 * (1.0 - desk.reserve);
@@ -222,7 +232,7 @@ mod tests {
     }
 
     fn planned(config: &PaperConfig, targets: &[f64], holdings: &Holdings, kill: bool) -> Plan {
-        let mut market = Market::new(config, Path::new(""), 1).unwrap();
+        let mut market = Market::new(config, 0, Path::new(""), 1).unwrap();
         market.advance();
         let venue = Venue::new(config, market.assets()).unwrap();
         let limits = &config.limits;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::config::cents;
 use super::plan::{Desk, Holdings, Plan};
-use super::{BrokerError, EqualWeight, Market, PaperConfig, PolicyTargets, Targets, Venue};
+use super::{BrokerError, Choice, Market, PaperConfig, PolicyTargets, Targets, Venue};
 
 /// A broker's decisions, one after the other, traded but not written down.
 #[derive(Debug)]
@@ -23,12 +23,10 @@ pub struct Rehearsal {
 /// Whose decisions are rehearsed.
 #[derive(Clone, Copy, Debug)]
 pub enum Rehearsed<'a> {
-    /// The rule without a network.
-    EqualWeight,
     /// A network of two hidden layers of 64 that nobody trained.
     Untrained,
-    /// A policy's file or a run's directory.
-    Policy(&'a Path),
+    /// A rule or a trained policy.
+    Of(&'a Choice),
 }
 
 impl Rehearsal {
@@ -37,22 +35,19 @@ impl Rehearsal {
     /// # Errors
     /// Settings that are not legal, files that cannot be used.
     pub fn new(mut config: PaperConfig, who: Rehearsed<'_>, seed: u64) -> Result<Self, BrokerError> {
-        let mut directory = std::path::PathBuf::new();
-        let opened = match who {
-            Rehearsed::Policy(path) => {
-                let (targets, env) = PolicyTargets::open(path, &mut config)?;
-                directory = env.directory;
-                Some(targets)
+        let (opened, directory, history) = match who {
+            Rehearsed::Of(choice) => {
+                let (targets, directory) = choice.open(&mut config, Path::new(""))?;
+                (Some(targets), directory, choice.history())
             }
-            _ => None,
+            Rehearsed::Untrained => (None, std::path::PathBuf::new(), 0),
         };
-        config.validate()?;
-        let market = Market::new(&config, &directory, seed)?;
+        let config = config.resolve(Path::new(""))?;
+        let market = Market::new(&config, history, &directory, seed)?;
         let assets = market.assets();
-        let targets: Box<dyn Targets> = match (opened, who) {
-            (Some(targets), _) => Box::new(targets),
-            (None, Rehearsed::Untrained) => Box::new(PolicyTargets::untrained(&config, assets, seed)?),
-            (None, _) => Box::new(EqualWeight),
+        let targets = match opened {
+            Some(targets) => targets,
+            None => Box::new(PolicyTargets::untrained(&config, assets, seed)?),
         };
         let capital = cents(config.capital);
         let holdings = Holdings {

@@ -4,12 +4,14 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use gym::ConfigError;
 use lob::ParameterError;
 
 use super::config::cents;
 use super::ledger::{Ledger, Opening, State};
 use super::plan::{Desk, Holdings, Order, Plan, Reason, Refused};
-use super::{BrokerError, EqualWeight, Market, PaperConfig, PolicyTargets, Targets, Venue};
+use super::targets::absolute;
+use super::{BrokerError, Choice, Market, PaperConfig, Targets, Venue};
 
 /// How to begin a ledger. One that has begun goes on as it was begun; what is said here must agree with that.
 #[derive(Clone, Debug, Default)]
@@ -22,8 +24,8 @@ pub struct Settings {
     pub capital: Option<f64>,
     /// How many assets, instead of the settings'.
     pub assets: Option<usize>,
-    /// A policy's file or run; none: the ledger's, or equal weight.
-    pub policy: Option<PathBuf>,
+    /// Who decides; none: the ledger's, or equal weight.
+    pub policy: Option<Choice>,
     /// None: the ledger's, or 0.
     pub seed: Option<u64>,
 }
@@ -111,11 +113,9 @@ impl Broker {
         if found.is_some() {
             agree(settings, &opening, &config)?;
         }
-        let targets: Box<dyn Targets> = match &opening.policy {
-            None => Box::new(EqualWeight),
-            Some(policy) => Box::new(PolicyTargets::open(policy, &mut config.clone())?.0),
-        };
-        let market = Market::new(&config, &opening.directory, opening.seed)?;
+        let choice: Choice = opening.policy.parse()?;
+        let (targets, _) = choice.open(&mut config.clone(), &opening.directory)?;
+        let market = Market::new(&config, choice.history(), &opening.directory, opening.seed)?;
         let mut venue = Venue::new(&config, market.assets())?;
         if found.is_none() {
             ledger.begin(&opening, cents(config.capital), market.prices(), venue.impacts())?;
@@ -203,7 +203,7 @@ impl Broker {
             decision = begun.elapsed();
             let seen = (self.targets.seen(), self.targets.memory());
             let Plan { orders, refused, .. } = &self.plan;
-            self.ledger.decide(next, (orders, reason), refused, &self.state.holdings, seen)?;
+            self.ledger.decide(next, (orders, reason), refused, &self.state.holdings, seen, decision)?;
             self.state.decided = next;
         }
         refused.append(&mut self.plan.refused);
@@ -282,28 +282,16 @@ fn opening_of(settings: &Settings) -> Result<Opening, BrokerError> {
     let mut config = settings.config.clone().unwrap_or_default();
     config.capital = settings.capital.unwrap_or(config.capital);
     config.assets = settings.assets.or(config.assets);
-    let mut directory = absolute(&settings.directory)?;
-    let policy = settings.policy.as_deref().map(absolute).transpose()?;
-    if let Some(policy) = &policy {
-        let (_, env) = PolicyTargets::open(policy, &mut config)?;
-        directory = absolute(&env.directory)?;
-        if let Some(assets) = settings.assets.filter(|&assets| Some(assets) != config.assets) {
-            let legal = match config.assets {
-                Some(own) => format!("{own}, with which the policy was trained"),
-                None => "nothing, as the policy's prices say how many".to_owned(),
-            };
-            return Err(ParameterError::new("assets", assets, legal).into());
-        }
-    }
     config.validate()?;
+    let directory = absolute(&settings.directory)?;
+    // A policy's prices have a directory of their own, the impact's file is the settings'.
+    config.impact = config.impact.resolve(&directory).map_err(ConfigError::from)?;
+    let choice = settings.policy.clone().unwrap_or_default().absolute()?;
+    let (_, directory) = choice.open(&mut config, &directory)?;
+    let config = config.resolve(&directory)?;
     let text = serde_json::to_string(&config);
     let text = text.map_err(|error| ParameterError::new("config", error, "numbers that are finite"))?;
-    Ok(Opening { seed: settings.seed.unwrap_or(0), config: text, directory, policy })
-}
-
-fn absolute(path: &Path) -> Result<PathBuf, BrokerError> {
-    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    std::path::absolute(path).map_err(|problem| BrokerError::Io { path: path.to_owned(), problem })
+    Ok(Opening { seed: settings.seed.unwrap_or(0), config: text, directory, policy: choice.to_string() })
 }
 
 /// Whether what is asked for now is what the ledger was begun with.
@@ -323,14 +311,14 @@ fn agree(settings: &Settings, opening: &Opening, config: &PaperConfig) -> Result
         return refuse("assets", assets.to_string(), own);
     }
     if let Some(policy) = &settings.policy
-        && Some(absolute(policy)?) != opening.policy
+        && policy.absolute()?.to_string() != opening.policy
     {
-        let own = opening.policy.as_ref().map_or_else(|| "none".to_owned(), |own| own.display().to_string());
-        return refuse("policy", policy.display().to_string(), own);
+        return refuse("policy", policy.to_string(), opening.policy.clone());
     }
     if settings.config.is_some() {
         // The same way to a text that the ledger's took.
-        let asked = opening_of(&Settings { seed: Some(opening.seed), ..with_policy(settings, opening) })?;
+        let (policy, seed) = (Some(opening.policy.parse()?), Some(opening.seed));
+        let asked = opening_of(&Settings { policy, seed, ..settings.clone() })?;
         if asked.config != opening.config {
             return refuse("config", "another".to_owned(), "the settings".to_owned());
         }
@@ -338,7 +326,54 @@ fn agree(settings: &Settings, opening: &Opening, config: &PaperConfig) -> Result
     Ok(())
 }
 
-fn with_policy(settings: &Settings, opening: &Opening) -> Settings {
-    let policy = settings.policy.clone().or_else(|| opening.policy.clone());
-    Settings { policy, ..settings.clone() }
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+    use super::super::{Rule, Summary, View};
+    use super::*;
+
+    #[derive(Debug)]
+    struct Says(Vec<f64>);
+
+    impl Targets for Says {
+        fn decide(&mut self, _view: &View<'_>, targets: &mut Vec<f64>) {
+            targets.clone_from(&self.0);
+        }
+    }
+
+    #[test]
+    fn output_that_is_no_weights_is_written_down_and_nothing_is_traded() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.db");
+        let settings = Settings { assets: Some(4), ..Settings::default() };
+        let mut broker = Broker::open(&path, &settings).unwrap();
+        broker.step().unwrap().unwrap();
+        let held = broker.holdings().clone();
+        assert!(held.positions.iter().all(|&shares| shares > 0));
+        for (said, rule) in [
+            (vec![f64::NAN, 0.5, 0.25, 0.25], Rule::TargetNotFinite),
+            (vec![f64::INFINITY, 0.0, 0.0, 0.0], Rule::TargetNotFinite),
+            (vec![0.25; 3], Rule::TargetLength),
+            (vec![0.2; 5], Rule::TargetLength),
+            (vec![], Rule::TargetLength),
+            (vec![0.2; 4], Rule::TargetOffSimplex),
+            (vec![-0.5, 0.5, 0.5, 0.5], Rule::TargetOffSimplex),
+            (vec![2.0, 0.0, 0.0, 0.0], Rule::TargetOffSimplex),
+        ] {
+            broker.targets = Box::new(Says(said.clone()));
+            let step = broker.step().unwrap().unwrap();
+            assert_eq!((step.fills, step.turnover, step.cash), (0, 0, held.cash), "{said:?}");
+            assert_eq!(step.refused.len(), 1);
+            let refused = &step.refused[0];
+            assert_eq!((refused.refusal.rule, refused.asset), (rule, None), "{said:?}");
+            assert_eq!(broker.holdings().positions, held.positions);
+        }
+        let summary = Summary::of(&path).unwrap();
+        let counts: Vec<_> = summary.rejections.iter().map(|(rule, count)| (rule.as_str(), *count)).collect();
+        assert_eq!(counts, [("target_length", 3), ("target_not_finite", 2), ("target_off_simplex", 3)]);
+        assert!(summary.reconciled && summary.fills == 4);
+        broker.targets = Box::new(Says(vec![0.4, 0.2, 0.2, 0.2]));
+        assert!(broker.step().unwrap().unwrap().fills > 0, "it goes on");
+    }
 }

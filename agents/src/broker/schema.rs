@@ -1,10 +1,13 @@
 //! The ledger's tables.
 
 /// Of this layout; another is refused, not guessed at.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// `PRAGMA application_id`: "lobp". Other databases are not written to.
 pub(super) const APPLICATION_ID: i64 = 0x6c6f_6270;
+
+/// Steps whose timings are kept.
+pub(super) const TIMINGS: i64 = 256;
 
 /// Amounts are in cents. `account.step` is the last step that is closed, `account.decided` the last one whose orders are written.
 pub(super) const TABLES: &str = "
@@ -13,7 +16,7 @@ CREATE TABLE settings (
     seed INTEGER NOT NULL,
     config TEXT NOT NULL,
     directory TEXT NOT NULL,
-    policy TEXT
+    policy TEXT NOT NULL
 ) STRICT;
 CREATE TABLE account (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -70,6 +73,11 @@ CREATE TABLE rejections (
     legal TEXT NOT NULL
 ) STRICT;
 CREATE INDEX rejections_of_rule ON rejections (rule);
+CREATE TABLE timings (
+    step INTEGER PRIMARY KEY,
+    decision_ns INTEGER NOT NULL,
+    decided_ms INTEGER NOT NULL
+) STRICT;
 CREATE TABLE observations (
     step INTEGER PRIMARY KEY,
     numbers BLOB NOT NULL

@@ -21,6 +21,8 @@ pub struct Position {
     pub value: i64,
     /// Share of the net asset value.
     pub weight: f64,
+    /// That value less all that was paid for the asset since the start, fees and impact included, and got for it.
+    pub profit: i64,
 }
 
 /// A ledger in figures. Amounts are in cents.
@@ -30,8 +32,8 @@ pub struct Summary {
     pub ledger: String,
     /// Of the market.
     pub seed: u64,
-    /// The policy's file or run; none: equal weight.
-    pub policy: Option<String>,
+    /// Who decides: a strategy, or `policy:` and the path of a trained one.
+    pub policy: String,
     /// Steps closed.
     pub step: u64,
     /// Whether a step is open: its orders are written, it is not closed.
@@ -77,6 +79,12 @@ impl Summary {
         let ledger = Ledger::read(path)?;
         // One transaction: all figures are of the same moment.
         ledger.check(|c| c.execute_batch("BEGIN"))?;
+        Self::within(&ledger)
+    }
+
+    /// The same of an open ledger, within a transaction of the caller's.
+    pub(super) fn within(ledger: &Ledger) -> Result<Self, BrokerError> {
+        let path = ledger.path();
         let Some(opening) = ledger.opening()? else {
             return Err(ledger.wrong("has no account yet".to_owned()));
         };
@@ -99,14 +107,16 @@ impl Summary {
                 Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get::<_, i64>(4)?])
             })
         })?;
-        let sql = "SELECT positions.quantity = coalesce(sum(fills.quantity), 0) FROM positions \
+        let sql = "SELECT positions.quantity = coalesce(sum(fills.quantity), 0), \
+                   coalesce(sum(fills.value + slippage + fee), 0) FROM positions \
                    LEFT JOIN fills ON fills.asset = positions.asset GROUP BY positions.asset";
-        let held: Vec<bool> = ledger.check(|c| c.prepare(sql)?.query_map([], |row| row.get(0))?.collect())?;
+        let held: Vec<(bool, i64)> = ledger
+            .check(|c| c.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())?;
         let holdings = &state.holdings;
         // Between a fill and its step's close the last net asset value is of another account.
         let closed = last_fills > 0 || holdings.nav(&prices)? == nav;
         let reconciled = holdings.cash == holdings.capital - value - slippage - fees
-            && held.iter().all(|&held| held)
+            && held.iter().all(|&(held, _)| held)
             && closed;
         let counts = |sql: &str| {
             ledger.check(|c| {
@@ -117,13 +127,14 @@ impl Summary {
         };
         let position = |(asset, (&quantity, &price)): (usize, (&i64, &i64))| {
             let value = quantity.saturating_mul(price);
-            Position { asset, quantity, price, value, weight: value as f64 / nav as f64 }
+            let profit = value.saturating_sub(held[asset].1);
+            Position { asset, quantity, price, value, weight: value as f64 / nav as f64, profit }
         };
         let positions: Vec<_> = holdings.positions.iter().zip(&prices).enumerate().map(position).collect();
         Ok(Self {
             ledger: path.display().to_string(),
             seed: opening.seed,
-            policy: opening.policy.map(|policy| policy.display().to_string()),
+            policy: opening.policy,
             step: state.step,
             open_step: state.decided > state.step,
             killed: kill_file(path).try_exists().unwrap_or(true),
@@ -151,17 +162,17 @@ impl Summary {
             0 => "none".to_owned(),
             _ => counts.iter().map(|(key, n)| format!("{key} {n}")).collect::<Vec<_>>().join(", "),
         };
-        let policy = self.policy.as_deref().unwrap_or("equal weight");
         let yes = |value, what: &str| if value { format!(", {what}") } else { String::new() };
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{}: step {}{}{}, seed {}, {policy}",
+            "{}: step {}{}{}, seed {}, {}",
             self.ledger,
             self.step,
             yes(self.open_step, "the next one is open"),
             yes(self.killed, "KILL SWITCH ON"),
             self.seed,
+            self.policy,
         );
         let _ = writeln!(
             text,
@@ -198,10 +209,14 @@ impl Summary {
                 money(position.price),
                 money(position.value),
                 format!("{:.2}%", 100.0 * position.weight),
+                money(position.profit),
             ]
         });
-        text +=
-            &crate::report::plain_table(&["asset", "shares", "price", "value", "weight"], 1, rows.collect());
+        text += &crate::report::plain_table(
+            &["asset", "shares", "price", "value", "weight", "profit"],
+            1,
+            rows.collect(),
+        );
         text
     }
 }

@@ -1,15 +1,17 @@
 //! Who says what to hold.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gym::config::Task;
-use gym::envs::portfolio::{Risk, Weights, project_simplex};
+use gym::envs::PortfolioRebalancingConfig;
+use gym::envs::portfolio::{Aim, Risk, Weights};
 use gym::{Env, EnvConfig};
+use lob::ParameterError;
 use lob::random::standard_normal;
 use lob::sim::{SimRng, derive_seed};
 use rand_xoshiro::rand_core::SeedableRng;
 
-use super::{BrokerError, Market, PaperConfig};
+use super::{BrokerError, Market, PaperConfig, Venue};
 use crate::policy::{
     Activation, Body, Decision, Head, Network, NetworkSpec, Policy, PolicyError, PolicyReference, PolicyState,
 };
@@ -19,6 +21,8 @@ use crate::policy::{
 pub struct View<'a> {
     /// Prices, returns and risk.
     pub market: &'a Market,
+    /// What trading costs.
+    pub venue: &'a Venue,
     /// Shares held, an asset each.
     pub positions: &'a [i64],
     /// Cents.
@@ -27,6 +31,18 @@ pub struct View<'a> {
     pub nav: i64,
     /// The broker's seed, from which chance at this step follows.
     pub seed: u64,
+}
+
+impl View<'_> {
+    /// What is held of an asset, cents.
+    pub fn value(&self, asset: usize) -> f64 {
+        self.positions[asset] as f64 * self.market.prices()[asset] as f64
+    }
+
+    /// What is held of all assets, cents.
+    pub fn invested(&self) -> f64 {
+        (0..self.market.assets()).map(|asset| self.value(asset)).sum()
+    }
 }
 
 /// Says what to hold.
@@ -38,6 +54,11 @@ pub trait Targets: std::fmt::Debug {
 
     /// Writes target weights, shares of what is invested. They are checked before they are traded on.
     fn decide(&mut self, view: &View<'_>, targets: &mut Vec<f64>);
+
+    /// Whether the last decision was to keep exactly what is held: nothing is traded then.
+    fn holds(&self) -> bool {
+        false
+    }
 
     /// What the last decision saw, to be kept and shown to [`recall`](Self::recall) after a restart.
     fn seen(&self) -> &[f32] {
@@ -53,18 +74,6 @@ pub trait Targets: std::fmt::Debug {
     fn recall(&mut self, _seen: &[f32]) {}
 }
 
-/// The same of each asset.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct EqualWeight;
-
-impl Targets for EqualWeight {
-    fn decide(&mut self, view: &View<'_>, targets: &mut Vec<f64>) {
-        let assets = view.market.assets();
-        targets.resize(assets, 0.0);
-        targets.fill(1.0 / assets as f64);
-    }
-}
-
 /// A policy that was trained in `portfolio_rebalancing`, long only.
 #[derive(Debug)]
 pub struct PolicyTargets {
@@ -74,16 +83,25 @@ pub struct PolicyTargets {
     windows: Vec<usize>,
     /// Logarithm of the growth of cash in a period, if it is held.
     cash: Option<f64>,
+    /// What its actions mean.
+    aim: Aim,
+    /// Shares of the net asset value, as the observation has them.
+    held: Vec<f64>,
     observation: Vec<f32>,
 }
 
 impl PolicyTargets {
-    /// Reads a policy's file or a run's directory, and puts the prices, windows and assets that it was trained with into `config`.
+    /// Reads a policy, and puts the windows and assets that it was trained with into `config`, and its prices where `config` has none. Returns
+    /// it with the directory in which relative paths of the prices start: `directory`, or the policy's.
     ///
     /// # Errors
-    /// A file that cannot be read; [`PolicyError::Misfit`] if the policy is of another environment or of one that a broker does not play.
-    pub fn open(path: &Path, config: &mut PaperConfig) -> Result<(Self, EnvConfig), BrokerError> {
-        let reference = PolicyReference::new(path);
+    /// A file that cannot be read; [`PolicyError::Misfit`] if the policy is of another environment, of one that a broker does not play, or of
+    /// another number of assets; other assets than the policy's prices have.
+    pub fn open(
+        reference: &PolicyReference,
+        config: &mut PaperConfig,
+        directory: &Path,
+    ) -> Result<(Self, PathBuf), BrokerError> {
         let file = reference.open()?;
         let misfit = |problem: String| PolicyError::Misfit { environment: "paper".to_owned(), problem };
         let env = EnvConfig::from_map(&file.header.env, Path::new(""), "env")?;
@@ -91,13 +109,40 @@ impl PolicyTargets {
             let problem = format!("{reference} was trained in {}, not in portfolio_rebalancing", env.name());
             return Err(misfit(problem).into());
         };
-        if task.weights != Weights::LongOnly || task.risk != Risk::Variance || task.observe_expected {
-            let wanted = "weights: long_only, risk: variance and observe_expected: false";
+        if task.weights != Weights::LongOnly {
+            let problem = format!(
+                "{reference} was trained with weights: long_short; a paper broker holds assets and owes none, so that it plays \
+                 policies trained with weights: long_only"
+            );
+            return Err(misfit(problem).into());
+        }
+        if task.risk != Risk::Variance || task.observe_expected {
+            let wanted = "risk: variance and observe_expected: false";
             return Err(misfit(format!("{reference} was trained otherwise than with {wanted}")).into());
         }
-        let played = gym::envs::PortfolioRebalancing::new(task, &env.directory)?;
+        let mut task = task.clone();
+        // How long it was trained is not how long it may trade.
+        task.steps = None;
+        let directory = match &config.prices {
+            Some(own) => {
+                task.prices = own.clone();
+                task.assets = config.assets.or(task.assets);
+                absolute(directory)?
+            }
+            None => {
+                if let Some(assets) = config.assets.filter(|&assets| Some(assets) != task.assets) {
+                    let legal = match task.assets {
+                        Some(own) => format!("{own}, with which the policy was trained"),
+                        None => "null, as the policy's prices say how many".to_owned(),
+                    };
+                    return Err(ParameterError::new("assets", assets, legal).into());
+                }
+                absolute(&env.directory)?
+            }
+        };
+        let played = gym::envs::PortfolioRebalancing::new(&task, &directory)?;
         file.header.fits(&played, "portfolio_rebalancing")?;
-        config.prices = task.prices.clone();
+        config.prices = Some(task.prices.clone());
         config.assets = task.assets;
         config.return_windows.clone_from(&task.return_windows);
         config.risk_window = task.risk_window;
@@ -106,10 +151,12 @@ impl PolicyTargets {
             state: file.policy.state(),
             windows: task.return_windows.clone(),
             cash: task.cash.then(|| libm::log1p(task.cash_return)),
+            aim: Aim::new(&task, played.assets()),
+            held: vec![0.0; played.weights().len()],
             observation: vec![0.0; played.observation_space().len()],
             policy: file.policy,
         };
-        Ok((targets, env))
+        Ok((targets, directory))
     }
 
     /// A network of two hidden layers of 64 whose numbers are drawn: for timing, as a trained one takes as long.
@@ -141,6 +188,8 @@ impl PolicyTargets {
             state: policy.state(),
             windows: config.return_windows.clone(),
             cash: None,
+            aim: Aim::new(&PortfolioRebalancingConfig::default(), assets),
+            held: vec![0.0; assets],
             observation: vec![0.0; assets * columns],
             policy,
         })
@@ -150,12 +199,10 @@ impl PolicyTargets {
     fn observe(&mut self, view: &View<'_>) {
         let (rolling, nav) = (view.market.rolling(), view.nav as f64);
         let assets = view.market.assets();
-        let value = |asset: usize| view.positions[asset] as f64 * view.market.prices()[asset] as f64;
         // An environment without cash knows no reserve: its weights are of what is invested, at first the same of each.
-        let invested: f64 = (0..assets).map(value).sum();
-        let whole = if self.cash.is_some() { nav } else { invested };
+        let whole = if self.cash.is_some() { nav } else { view.invested() };
         let weight = |asset: usize| {
-            if whole > 0.0 { value(asset) / whole } else { 1.0 / assets as f64 }
+            if whole > 0.0 { view.value(asset) / whole } else { 1.0 / assets as f64 }
         };
         let (columns, windows) = (self.windows.len() + 2, self.windows.len());
         for (asset, row) in self.observation.chunks_exact_mut(columns).take(assets).enumerate() {
@@ -163,7 +210,8 @@ impl PolicyTargets {
                 *number = rolling.returns(index)[asset] as f32;
             }
             row[windows] = rolling.variance(asset) as f32;
-            row[windows + 1] = weight(asset) as f32;
+            self.held[asset] = weight(asset);
+            row[windows + 1] = self.held[asset] as f32;
         }
         if let Some(log_growth) = self.cash {
             let row = &mut self.observation[assets * columns..];
@@ -171,7 +219,8 @@ impl PolicyTargets {
                 *number = (window as f64 * log_growth) as f32;
             }
             row[windows] = 0.0;
-            row[windows + 1] = (view.cash as f64 / nav) as f32;
+            self.held[assets] = view.cash as f64 / nav;
+            row[windows + 1] = self.held[assets] as f32;
         }
     }
 }
@@ -184,15 +233,18 @@ impl Targets for PolicyTargets {
     fn decide(&mut self, view: &View<'_>, targets: &mut Vec<f64>) {
         self.observe(view);
         let mut rng = SimRng::seed_from_u64(derive_seed(view.seed, view.market.step()));
-        let Self { policy, decision, state, observation, .. } = self;
+        let Self { policy, decision, state, observation, aim, held, .. } = self;
         let action = policy.act(observation, *decision, &mut rng, state);
+        let action = action.continuous();
         targets.clear();
-        targets.extend(action.continuous().iter().map(|&weight| f64::from(weight)));
-        // These heads give points of a box, which the environment of the training moved to the nearest weights: that is part of the policy.
+        targets.extend(action.iter().map(|&weight| f64::from(weight)));
+        // Points of a box, changes and parts of the way become weights as in the environment of the training: that is part of the policy. What
+        // is no number stays what it is, and so do points of the simplex, which are checked like anybody's.
         let boxed = matches!(policy.head, Head::Gaussian { .. } | Head::TanhGaussian { .. });
-        if boxed && targets.iter().all(|weight| weight.is_finite()) {
-            targets.iter_mut().for_each(|weight| *weight = weight.clamp(0.0, 1.0));
-            project_simplex(targets, 1.0);
+        let is_legal = |targets: &[f64]| (targets.iter().sum::<f64>() - 1.0).abs() < 1e-3;
+        let meant = if boxed { action.iter().all(|part| part.is_finite()) } else { is_legal(targets) };
+        if meant && (boxed || !aim.is_plain()) {
+            aim.targets(action, held, targets);
         }
     }
 
@@ -210,4 +262,10 @@ impl Targets for PolicyTargets {
             self.policy.act(seen, Decision::Mode, &mut rng, &mut self.state);
         }
     }
+}
+
+/// A path from wherever the process is; an empty one is the working directory.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, BrokerError> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    std::path::absolute(path).map_err(|problem| BrokerError::Io { path: path.to_owned(), problem })
 }

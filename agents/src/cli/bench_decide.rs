@@ -1,25 +1,23 @@
 //! `lobgym bench decide`: how long a paper broker takes to decide.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde::Serialize;
 
 use super::output::{self, JsonTarget};
 use super::{Failure, Stop};
-use crate::broker::{PaperConfig, Rehearsal, Rehearsed};
+use crate::broker::{Choice, PaperConfig, Rehearsal, Rehearsed};
 
 /// The bar: microseconds at the 99th percentile, for 10 assets.
 const BAR: f64 = 50.0;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// A policy trained in portfolio_rebalancing [default: an untrained network of two layers of 64]
-    #[arg(long, value_name = "RUN")]
-    policy: Option<PathBuf>,
-    /// How many assets, without --policy
-    #[arg(long, default_value_t = 10, conflicts_with = "policy", value_parser = clap::value_parser!(u32).range(2..=10_000))]
-    assets: u32,
+    /// A policy or strategy, as lobgym paper takes it [default: an untrained network of two layers of 64]
+    #[arg(long, value_name = "RUN|STRATEGY")]
+    policy: Option<Choice>,
+    /// How many assets [default: those of a trained policy, else 10]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    assets: Option<u32>,
     /// Decisions to time
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     decisions: u32,
@@ -49,8 +47,9 @@ struct Report {
 /// Runs it.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let stop = Stop::on_ctrl_c()?;
-    let config = PaperConfig { assets: Some(arguments.assets as usize), ..PaperConfig::default() };
-    let who = arguments.policy.as_deref().map_or(Rehearsed::Untrained, Rehearsed::Policy);
+    let config =
+        PaperConfig { assets: arguments.assets.map(|assets| assets as usize), ..PaperConfig::default() };
+    let who = arguments.policy.as_ref().map_or(Rehearsed::Untrained, Rehearsed::Of);
     let mut rehearsal = Rehearsal::new(config, who, arguments.seed)?;
     let warm_up = (arguments.decisions / 10).min(1_000);
     let (mut times, mut orders) = (Vec::with_capacity(arguments.decisions as usize), 0);
@@ -76,8 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let rank = (share * times.len() as f64).ceil() as usize;
         times[rank.clamp(1, times.len()) - 1].as_secs_f64() * 1e6
     };
-    let policy =
-        arguments.policy.as_ref().map_or_else(|| "untrained".to_owned(), |p| p.display().to_string());
+    let policy = arguments.policy.as_ref().map_or_else(|| "untrained".to_owned(), Choice::to_string);
     let report = Report {
         policy,
         assets: rehearsal.assets(),

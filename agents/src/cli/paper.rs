@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use gym::config::keys_of;
-use gym::{ConfigError, Settings as Keys};
+use gym::Settings as Keys;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Failure;
 use super::output::{self, JsonTarget};
 use super::paper_metrics::Metrics;
-use crate::broker::{Broker, Ended, PaperConfig, Settings, Step, Summary, kill_file, money};
+use super::paper_watch;
+use crate::broker::{Broker, Choice, Ended, PaperConfig, Settings, Step, Summary, kill_file, money};
 
 /// Between looks at the signals while a step is waited for.
 const WATCH: Duration = Duration::from_millis(20);
@@ -32,15 +32,18 @@ pub(super) struct Arguments {
 enum Command {
     /// Say what a ledger holds, also while its broker runs
     Status(Status),
+    /// Show a ledger on the terminal, as it changes: q quits, k asks and then throws the kill switch
+    Watch(paper_watch::Arguments),
     /// Switch a broker off: it cancels what is open, sells what it holds and ends
     Kill(Kill),
 }
 
 #[derive(Debug, Args)]
 struct Run {
-    /// A policy trained in portfolio_rebalancing: its file or a run's directory [default: equal weight]
-    #[arg(long, value_name = "RUN")]
-    policy: Option<PathBuf>,
+    /// A policy trained in portfolio_rebalancing, as its file or a run's directory or as policy:RUN[:decision=mode|sample], or a strategy of
+    /// lobgym backtest, as in risk_parity:window=60 [default: equal_weight]
+    #[arg(long, value_name = "RUN|STRATEGY")]
+    policy: Option<Choice>,
     /// Money at the start [default: 1000000]
     #[arg(long, value_name = "MONEY")]
     capital: Option<f64>,
@@ -110,6 +113,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             let summary = Summary::of(db)?;
             output::report(&summary.text(), &summary, json.as_ref())
         }
+        Some(Command::Watch(arguments)) => paper_watch::run(arguments),
         Some(Command::Kill(Kill { db })) => kill(db),
     }
 }
@@ -132,11 +136,7 @@ fn settings(arguments: &Run) -> Result<Settings, Failure> {
     };
     if let Some(path) = &arguments.config {
         let keys = Keys::read(path)?;
-        let problem = |problem| ConfigError::InFile { path: path.clone(), problem };
-        let parsed = gym::config::parse(keys.section("paper")?, &keys_of(&PaperConfig::default()))
-            .and_then(|config: PaperConfig| config.validate().map(|()| config))
-            .map_err(|error| problem(error.within("paper")))?;
-        settings.config = Some(parsed);
+        settings.config = Some(PaperConfig::from_settings(&keys)?);
         settings.directory = keys.directory().to_owned();
     }
     Ok(settings)

@@ -56,6 +56,17 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// What their names begin with.
+    pub const NAMES: [&str; 7] = [
+        "buy_and_hold",
+        "equal_weight",
+        "minimum_variance",
+        "mean_variance",
+        "cost_aware",
+        "risk_parity",
+        "no_trade_band",
+    ];
+
     /// What decides so.
     pub fn make(&self) -> Box<dyn Strategy> {
         match *self {
@@ -126,9 +137,7 @@ impl FromStr for Rule {
             "cost_aware" => &["window", "risk_aversion", "horizon"],
             "no_trade_band" => &["aim", "band"],
             _ => {
-                let names = "buy_and_hold, equal_weight, minimum_variance, mean_variance, cost_aware, risk_parity, \
-                             no_trade_band";
-                return Err(ParameterError::new("policy", format_args!("{name:?}"), names));
+                return Err(ParameterError::new("policy", format_args!("{name:?}"), Self::NAMES.join(", ")));
             }
         };
         for part in parts {

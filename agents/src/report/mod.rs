@@ -7,6 +7,8 @@
 //! [`evaluation_html`] makes such a page of an evaluation of market making, [`sessions_html`] of one in which policies are judged by figures of whole sessions, and
 //! [`training_html`] of the metrics of trainings, [`backtest_html`] of a backtest.
 //!
+//! [`PaperScreen`] shows a paper broker on a terminal.
+//!
 //! All take whatever numbers they are given: one that is not finite is printed as a dash and left out of the figures.
 
 mod axis;
@@ -18,6 +20,7 @@ mod model;
 mod number;
 mod page;
 mod palette;
+mod screen;
 mod sessions;
 mod terminal;
 mod training;
@@ -26,6 +29,7 @@ pub use backtest::{BacktestPage, backtest_html};
 pub use evaluation::{EvaluationPage, evaluation_html};
 pub use model::{Cell, Comparison, EpisodePicture, Example, Paired, Settings, StrategySummary};
 pub use page::comparison_html;
+pub use screen::{PaperScreen, Wish};
 pub use sessions::{SessionsPage, SessionsRow, sessions_html};
 pub(crate) use terminal::plain_table;
 pub use terminal::{TERMINAL_COLUMNS, terminal_table};

@@ -49,6 +49,12 @@ pub(super) fn grouped(value: u64) -> String {
     text
 }
 
+/// Cents as money, the whole part in groups of three digits.
+pub(super) fn grouped_money(cents: i64) -> String {
+    let sign = if cents < 0 { "-" } else { "" };
+    format!("{sign}{}.{:02}", grouped(cents.unsigned_abs() / 100), cents.unsigned_abs() % 100)
+}
+
 /// A text cut to `width` characters, for a label.
 fn clipped(text: &str, width: usize) -> String {
     if text.chars().count() <= width {

@@ -30,6 +30,11 @@ impl Aim {
         }
     }
 
+    /// True if actions are the weights to be held, all of them at once.
+    pub fn is_plain(&self) -> bool {
+        self.change.is_none() && self.adjustment >= 1.0
+    }
+
     /// The actions.
     pub fn space(&self) -> Space {
         let (low, unit) = match (self.change, self.weights) {
