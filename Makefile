@@ -15,7 +15,7 @@ export VIRTUAL_ENV = $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo results test bench bench-latency bench-peers lint soak docs python test-python test-sb3 torch \
-	test-torch study-execution study-market-making clean
+	test-torch study-execution study-market-making study-portfolio clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,41 @@ study-market-making: torch ## Market makers for both books and three appetites f
 			--out runs/study/making_$${book}_$$risk || exit 1; done; \
 		./target/release/lobgym evaluate runs/study/making_$${book}_* --grid --episodes 2000 --seed 0 \
 			--html runs/study/making_$$book.html --json runs/study/making_$$book.json || exit 1; done
+
+# Monthly prices of eight shares and indices since 1997, which matplotlib has among its sample data; before and after 2010.
+runs/study/stocks_early.csv: $(VENV)/.ready
+	mkdir -p runs/study
+	$(VENV_PYTHON) -m pip install --quiet matplotlib
+	file=`$(VENV_PYTHON) -c "from matplotlib.cbook import get_sample_data as data; print(data('Stocks.csv', asfileobj=False))"`; \
+		grep -v '^#' $$file | awk -F, 'NR == 1 || $$1 >= "2010"' > runs/study/stocks_late.csv; \
+		grep -v '^#' $$file | awk -F, 'NR == 1 || $$1 < "2010"' > $@
+
+STOCKS = {block_bootstrap: {mean_block: 6, csv: {file: $(CURDIR)/runs/study/stocks_$(1).csv, repair: [sort, drop_duplicates, drop_incomplete], \
+	assets: [IBM, AAPL, MSFT, XRX, AMZN, ADBE, ^GSPC, ^IXIC]}}}
+RULES := equal_weight,equal_weight:band=0.05,buy_and_hold,minimum_variance,mean_variance,cost_aware,risk_parity
+LOBGYM := ./target/release/lobgym
+
+study-portfolio: torch runs/study/stocks_early.csv ## Portfolios: the no-trade band, four heads, four models of costs, and shares that there were (half an hour): docs/results.md
+	$(LOBGYM) train config/train/portfolio_band_ppo.yaml --out runs/study/band
+	$(LOBGYM) evaluate runs/study/band --grid --against buy_and_hold --episodes 2000 --seed 1
+	$(LOBGYM) train config/train/portfolio_ppo.yaml --out runs/study/portfolio
+	for head in softmax_gaussian logistic_normal dirichlet; do \
+		deviations="initial_deviation=1.0 final_deviation=0.3"; \
+		if test $$head = dirichlet; then deviations="initial_deviation=1.0 final_deviation=null network.policy_bias=[2,2,2,2,2,2,2,2,2,2]"; fi; \
+		$(LOBGYM) train config/train/portfolio_ppo.yaml --set env.action=targets --set env.adjustment=0.1 --set train.head=$$head \
+			`for setting in $$deviations; do echo --set train.$$setting; done` --out runs/study/portfolio_$$head || exit 1; \
+		$(LOBGYM) evaluate --config runs/study/portfolio_$$head/config.yaml --episodes 2000 --seed 1 \
+			--policies policy:runs/study/portfolio_$$head:decision=mode,$(RULES) || exit 1; done
+	for costs in transaction_cost=0.001 'impact={square_root: {y: 1.0, memory_seconds: 23400}}' \
+		'impact={almgren_chriss: {temporary: 21.7, temporary_exponent: 0.6, permanent: 0.00205}}' \
+		'impact={transient: {coefficient: 0.15, decay: {exponential: {seconds: 11700}}}}'; do \
+		$(LOBGYM) evaluate runs/study/portfolio --set env.capital=100000000 --set env.transaction_cost=0 --set "env.$$costs" --episodes 2000 --seed 1 \
+			|| exit 1; done
+	$(LOBGYM) train config/train/portfolio_ppo.yaml --set 'env.prices=$(call STOCKS,early)' --set env.assets=8 --set env.steps=120 \
+		--set env.return_windows=[12] --set env.risk_window=12 --set train.rollout_steps=120 --set env.max_change=0.05 --set train.discount=0.98 \
+		--set train.steps=5000000 --out runs/study/stocks
+	$(LOBGYM) evaluate runs/study/stocks --set 'env.prices=$(call STOCKS,early)' --episodes 2000 --seed 1
+	$(LOBGYM) evaluate runs/study/stocks --set 'env.prices=$(call STOCKS,late)' --episodes 2000 --seed 1
 
 bench-latency: ## Time, exactness and memory of the order book on generated streams, beside a yardstick
 	$(CARGO) run --release --locked -p agents -- bench latency $(ARGS)

@@ -193,7 +193,10 @@ fn a_strategy_is_told_what_a_backtest_tells_it() {
             .map(|(day, asset)| libm::log(rows[day][asset] / rows[day - 1][asset]))
             .collect();
         let mut wanted = [0.0; 3];
-        rule.make().weigh(&Situation { past: &past, weights: &[1.0 / 3.0; 3], cost: 0.0 }, &mut wanted);
+        let weights = &[1.0 / 3.0; 3];
+        let situation =
+            Situation { past: &past, weights, cost: 0.0, impact: None, expected: None, cash: None };
+        rule.make().weigh(&situation, &mut wanted);
         let shares = query(&db, "SELECT quantity FROM positions ORDER BY asset");
         for ((row, weight), price) in shares.iter().zip(wanted).zip(rows[last]) {
             // The logarithm of a ratio and the ratio of a replayed table differ in the last bit.
@@ -278,6 +281,47 @@ fn a_policy_plays_prices_that_are_not_those_of_its_training() {
     let options = ["--config", config.to_str().unwrap(), "--policy", &made(4)];
     let (code, said) = refused(&mut paper(&directory.path().join("b.db"), &options));
     assert!(code == 2 && said.contains('4'), "{code} {said}");
+}
+
+/// The first step holds nothing, which counts as the same of each asset.
+#[test]
+fn actions_mean_what_they_meant_in_training() {
+    let directory = tempfile::tempdir().unwrap();
+    let rows = bars(&directory.path().join("bars.csv"));
+    let text = format!("prices: {{ csv: {{ file: bars.csv }} }}, {PLAIN}, limits: {{ {WIDE} }}");
+    let boxed = |low: f32| Head::Gaussian {
+        bounds: agents::policy::Bounds { low: vec![Some(low); 3], high: vec![Some(1.0); 3] },
+    };
+    let softmax = [0.0_f64, 0.5, 1.0].map(|output| output.exp() / (1.0 + 0.5_f64.exp() + 1.0_f64.exp()));
+    for (name, settings, head, expected) in [
+        (
+            "changes",
+            "action: changes, max_change: 0.2",
+            boxed(-1.0),
+            [1.0 / 3.0 - 0.1, 1.0 / 3.0, 1.0 / 3.0 + 0.1],
+        ),
+        (
+            "part",
+            "adjustment: 0.25",
+            Head::SoftmaxGaussian { parts: 3 },
+            softmax.map(|part| 0.25 + 0.25 * part),
+        ),
+    ] {
+        let env = made_policy::config(&format!("name: portfolio_rebalancing, assets: 3, {settings}"));
+        let file = made_policy::linear(&env, head, |_, _| 0.0, |output| 0.5 * output as f32);
+        let policy = made_policy::write(&file, &directory.path().join(name));
+        let db = run(
+            directory.path(),
+            &format!("{name}.db"),
+            &text,
+            &["--steps", "1", "--policy", &format!("{policy}:decision=mode")],
+        );
+        let shares = query(&db, "SELECT quantity FROM positions ORDER BY asset");
+        for ((row, weight), price) in shares.iter().zip(expected).zip(rows[21]) {
+            let expected = weight * 990_000.0 / price;
+            assert!((whole(&row[0]) as f64 - expected).abs() <= 1.0, "{name}: {row:?} {expected}");
+        }
+    }
 }
 
 #[test]
