@@ -16,6 +16,7 @@ mod calibrate_impact;
 mod compare;
 mod env_args;
 mod episode;
+mod estimate;
 mod evaluate;
 mod failure;
 mod growth;
@@ -73,6 +74,8 @@ enum Command {
     Policy(policy::Command),
     /// Measure what meta-orders cost in a market, and fit impact models to it
     CalibrateImpact(calibrate_impact::Arguments),
+    /// Say what an order is expected to cost before it is traded
+    Estimate(estimate::Arguments),
     /// Trade simulated prices on paper: a broker with risk limits and a ledger that survives crashes
     Paper(paper::Arguments),
     /// Train an agent: a run's directory with metrics, checkpoints and the policy
@@ -106,6 +109,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::CalibrateImpact(arguments) => calibrate_impact::run(&arguments),
+        Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Paper(arguments) => paper::run(&arguments),
         #[cfg(feature = "torch")]
         Command::Train(arguments) => train::run(&arguments),

@@ -3,15 +3,17 @@
 //! [`measure`] sends each meta-order through the same sessions, as market orders of one lot at even intervals, and compares it with the
 //! session of the same seed without it: common random numbers take the market's own moves out of the difference. [`fit`] fits the families of
 //! [`lob::models::impact`] to cost and relaxation; [`calibrate`] does both, holds the result against meta-orders of other sizes, rates and
-//! seeds, and [`draw`] shows it. The definitions are in `docs/impact.md` of the repository.
+//! seeds, and [`draw`] shows it. [`estimate`] says what an order will cost before it is traded. The definitions are in `docs/impact.md` of the repository.
 
 mod campaign;
+mod estimate;
 mod family;
 mod figure;
 mod fit;
 mod report;
 
 pub use campaign::{Cell, Measured, Observation, Settings, measure};
+pub use estimate::{Estimate, Parent, Trajectory, estimate};
 pub use family::Family;
 pub use figure::draw;
 pub use fit::{Fit, fit, predict};
