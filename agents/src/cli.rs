@@ -14,6 +14,7 @@ mod bench_decide;
 mod bench_env;
 mod calibrate_impact;
 mod compare;
+mod data;
 mod env_args;
 mod episode;
 mod evaluate;
@@ -72,6 +73,9 @@ enum Command {
     Policy(policy::Command),
     /// Measure what meta-orders cost in a market, and fit impact models to it
     CalibrateImpact(calibrate_impact::Arguments),
+    /// Look into files of market data, check and convert them
+    #[command(subcommand)]
+    Data(data::Command),
     /// Trade simulated prices on paper: a broker with risk limits and a ledger that survives crashes
     Paper(paper::Arguments),
     /// Train an agent: a run's directory with metrics, checkpoints and the policy
@@ -105,6 +109,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::CalibrateImpact(arguments) => calibrate_impact::run(&arguments),
+        Command::Data(command) => data::run(&command),
         Command::Paper(arguments) => paper::run(&arguments),
         #[cfg(feature = "torch")]
         Command::Train(arguments) => train::run(&arguments),
