@@ -178,7 +178,7 @@ impl FeedBook {
     /// The order now has `quantity` lots at `price`. It keeps its place unless the price differs or the quantity has grown.
     ///
     /// # Errors
-    /// [`FeedProblem::UnknownOrder`], and as [`add`](Self::add).
+    /// [`FeedProblem::UnknownOrder`], and as [`add`](Self::add); after [`FeedProblem::Full`] and [`FeedProblem::Mixed`] the order is gone.
     pub fn modify(&mut self, id: u64, price: Price, quantity: Quantity) -> Result<(), FeedProblem> {
         let slot = self.index.get(id).ok_or(FeedProblem::UnknownOrder(id))?;
         let node = self.arena.get(slot);
@@ -193,6 +193,24 @@ impl FeedBook {
         check_price(price)?;
         self.take_out(id, slot);
         self.add(id, side, price, quantity)
+    }
+
+    /// The order `old` is replaced by `new` on the same side, behind all others at its price.
+    ///
+    /// # Errors
+    /// [`FeedProblem::UnknownOrder`], and then nothing is added; as [`add`](Self::add), and then the old order is gone.
+    #[inline]
+    pub fn replace(
+        &mut self,
+        old: u64,
+        new: u64,
+        price: Price,
+        quantity: Quantity,
+    ) -> Result<(), FeedProblem> {
+        let slot = self.index.get(old).ok_or(FeedProblem::UnknownOrder(old))?;
+        let side = self.arena.get(slot).side;
+        self.take_out(old, slot);
+        self.add(new, side, price, quantity)
     }
 
     /// All lots at a price are now `quantity`; zero empties the level.

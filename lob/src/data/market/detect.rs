@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::bitstamp::{self, BitstampReader};
-use super::{Input, MarketReader, ReadError, ReadOptions};
+use super::{HftReader, Input, LobsterReader, MarketReader, ReadError, ReadOptions, lobster};
 
 /// The formats that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,14 @@ pub enum Format {
     BinanceSpot,
     /// Raw feed of Binance USD-M futures.
     BinanceUsdm,
+    /// Events in hftbacktest's layout, npz.
+    HftBacktest,
+    /// LOBSTER messages, CSV.
+    Lobster,
+    /// NASDAQ TotalView-ITCH 5.0.
+    Itch,
+    /// Databento's binary encoding.
+    Dbn,
 }
 
 impl Format {
@@ -24,6 +32,10 @@ impl Format {
             Self::Bitstamp => "bitstamp",
             Self::BinanceSpot => "binance_spot",
             Self::BinanceUsdm => "binance_usdm",
+            Self::HftBacktest => "hftbacktest",
+            Self::Lobster => "lobster",
+            Self::Itch => "itch",
+            Self::Dbn => "dbn",
         }
     }
 
@@ -33,6 +45,10 @@ impl Format {
             Self::Bitstamp => "Bitstamp order events (CSV, level 3)",
             Self::BinanceSpot => "Binance spot raw feed (level 2)",
             Self::BinanceUsdm => "Binance USD-M futures raw feed (level 2)",
+            Self::HftBacktest => "events in hftbacktest's layout (npz)",
+            Self::Lobster => "LOBSTER messages (CSV, level 3)",
+            Self::Itch => "NASDAQ TotalView-ITCH 5.0 (level 3)",
+            Self::Dbn => "Databento DBN",
         }
     }
 }
@@ -51,6 +67,12 @@ const HEAD: usize = 4096;
 /// # Errors
 /// If it cannot be read, is of no known format, or its beginning is damaged.
 pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Box<dyn MarketReader>, ReadError> {
+    let path = path.as_ref();
+    let mut magic = [0; 4];
+    let begins = std::fs::File::open(path).and_then(|mut file| std::io::Read::read(&mut file, &mut magic));
+    if begins.is_ok() && magic == *b"PK\x03\x04" {
+        return Ok(Box::new(HftReader::open(path, options)?));
+    }
     let input = Input::open(path).map_err(|error| ReadError::File(error.to_string()))?;
     open_input(input, options)
 }
@@ -72,6 +94,17 @@ pub fn open_input(mut input: Input, options: &ReadOptions) -> Result<Box<dyn Mar
     if head.starts_with(bitstamp::HEADER.as_bytes()) {
         return Ok(Box::new(BitstampReader::new(input, options)?));
     }
+    if lobster::recognises(head) {
+        return Ok(Box::new(LobsterReader::new(input, options)?));
+    }
+    #[cfg(feature = "dbn")]
+    if head.starts_with(b"DBN") {
+        return Ok(Box::new(super::DbnReader::new(input, options)?));
+    }
+    #[cfg(feature = "itch")]
+    if super::itch::recognises(head) {
+        return Ok(Box::new(super::ItchReader::new(input, options)?));
+    }
     #[cfg(feature = "binance")]
     if super::binance::recognises(head) {
         return Ok(Box::new(super::BinanceReader::new(input, options)?));
@@ -83,4 +116,6 @@ pub fn open_input(mut input: Input, options: &ReadOptions) -> Result<Box<dyn Mar
     )))
 }
 
-const KNOWN: &str = "Bitstamp order events, Binance raw feed";
+/// What this build would have read.
+const KNOWN: &str =
+    "Bitstamp order events, Binance raw feed, hftbacktest npz, LOBSTER messages, ITCH 5.0, DBN";

@@ -14,7 +14,7 @@ pub enum Kind {
     Modify = 2,
     /// The order `id` is gone without trading. `quantity`: what the feed says was left of it, 0 where it does not say.
     Delete = 3,
-    /// `quantity` lots of the resting order `id` traded at `price`; `side` is the resting order's.
+    /// `quantity` lots of the resting order `id` traded at `price`; `side` is the resting order's. `reference`: the trade's number, if any.
     Execute = 4,
     /// A trade that names no resting order, or one whose effect on the book comes as other events; `side` is the aggressor's, if known.
     /// Changes no book. `id`: the trade's number, 0 if it has none.
@@ -33,11 +33,14 @@ pub enum Kind {
     Gap = 11,
     /// The feed says something about the order or update `id` that changes nothing.
     Unchanged = 12,
+    /// The order `reference` is replaced by the order `id` of `quantity` lots at `price`, behind all others there. `side` may be `None`: the
+    /// replaced order's.
+    Replace = 13,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Add,
         Self::Reduce,
         Self::Modify,
@@ -51,6 +54,7 @@ impl Kind {
         Self::Clear,
         Self::Gap,
         Self::Unchanged,
+        Self::Replace,
     ];
 
     /// Its name in reports.
@@ -69,11 +73,12 @@ impl Kind {
             Self::Clear => "clear",
             Self::Gap => "gap",
             Self::Unchanged => "unchanged",
+            Self::Replace => "replace",
         }
     }
 }
 
-/// One event of a market, 48 bytes. Fields that a kind does not name are 0 or `None`.
+/// One event of a market, 56 bytes. Fields that a kind does not name are 0 or `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MarketEvent {
     /// When it happened at the exchange, in nanoseconds since the Unix epoch (or since midnight, where the format has no date).
@@ -86,13 +91,15 @@ pub struct MarketEvent {
     pub quantity: Quantity,
     /// The order's number (L3), the update's (L2) or the trade's.
     pub id: u64,
+    /// Another number that the event names: see its kind.
+    pub reference: u64,
     /// Index into [`MarketReader::instruments`](super::MarketReader::instruments).
     pub instrument: u16,
     /// What happened.
     pub kind: Kind,
     /// On which side.
     pub side: Option<Side>,
-    /// [`LAST`](Self::LAST), [`SNAPSHOT`](Self::SNAPSHOT), [`BOUNDED`](Self::BOUNDED).
+    /// [`LAST`](Self::LAST), [`SNAPSHOT`](Self::SNAPSHOT), [`BOUNDED`](Self::BOUNDED), [`UNPRICED`](Self::UNPRICED).
     pub flags: u8,
 }
 
@@ -103,6 +110,8 @@ impl MarketEvent {
     pub const SNAPSHOT: u8 = 2;
     /// Of a [`Kind::Clear`]: only levels at least as good as `price`.
     pub const BOUNDED: u8 = 4;
+    /// The feed gives neither price nor side: they are those of the order `id`.
+    pub const UNPRICED: u8 = 8;
 
     /// An event of the first instrument without price, quantity, number, side or flags.
     pub const fn new(kind: Kind, exchange_time: Nanos, local_time: Nanos) -> Self {
@@ -112,6 +121,7 @@ impl MarketEvent {
             price: Price(0),
             quantity: Quantity(0),
             id: 0,
+            reference: 0,
             instrument: 0,
             kind,
             side: None,
@@ -132,7 +142,7 @@ mod tests {
 
     #[test]
     fn events_stay_compact_and_kinds_are_numbered_in_order() {
-        assert_eq!(size_of::<MarketEvent>(), 48);
+        assert_eq!(size_of::<MarketEvent>(), 56);
         for (number, kind) in Kind::ALL.iter().enumerate() {
             assert_eq!(*kind as usize, number);
         }

@@ -19,6 +19,8 @@ pub enum Compression {
     Xz,
     /// Zstandard, any number of frames.
     Zstd,
+    /// Deflate, inside a zip archive.
+    Deflate,
 }
 
 impl Compression {
@@ -39,6 +41,7 @@ impl Compression {
             Self::Gzip => "gzip",
             Self::Xz => "xz",
             Self::Zstd => "zstd",
+            Self::Deflate => "deflate",
         }
     }
 }
@@ -111,17 +114,22 @@ impl Input {
         (&mut source).take(6).read_to_end(&mut head)?;
         let compression = Compression::detect(&head);
         let source = unpack::reader(compression, Cursor::new(head).chain(source))?;
-        Ok(Self {
-            source,
-            compression,
+        Ok(Self { compression, packed, ..Self::unpacked(source, length) })
+    }
+
+    /// Reads bytes that are what they are, whatever they begin with.
+    pub(super) fn unpacked(source: impl Read + Send + 'static, length: Option<u64>) -> Self {
+        Self {
+            source: Box::new(source),
+            compression: Compression::None,
             buffer: vec![0; BUFFER],
             start: 0,
             end: 0,
             offset: 0,
             ended: false,
-            packed,
+            packed: Arc::new(AtomicU64::new(0)),
             packed_length: length,
-        })
+        }
     }
 
     /// How the bytes are compressed.

@@ -203,6 +203,7 @@ pub fn apply(book: &mut FeedBook, event: &MarketEvent) -> Result<(), Option<Feed
         Kind::Reduce | Kind::Execute => book.reduce(event.id, event.quantity).map(drop).map_err(Some),
         Kind::Modify => book.modify(event.id, event.price, event.quantity).map_err(Some),
         Kind::Delete => book.delete(event.id).map(drop).map_err(Some),
+        Kind::Replace => book.replace(event.reference, event.id, event.price, event.quantity).map_err(Some),
         Kind::Level => book.set_level(side()?, event.price, event.quantity).map_err(Some),
         Kind::SnapshotBegin => {
             book.clear();

@@ -23,11 +23,17 @@
 #[cfg(feature = "binance")]
 mod binance;
 mod bitstamp;
+#[cfg(feature = "dbn")]
+mod dbn;
 mod detect;
 mod event;
+mod hftbacktest;
 mod input;
 mod inspect;
+#[cfg(feature = "itch")]
+mod itch;
 mod lines;
+mod lobster;
 mod quotes;
 mod reader;
 mod step;
@@ -36,10 +42,16 @@ mod unpack;
 #[cfg(feature = "binance")]
 pub use binance::BinanceReader;
 pub use bitstamp::BitstampReader;
+#[cfg(feature = "dbn")]
+pub use dbn::DbnReader;
 pub use detect::{Format, open, open_input};
 pub use event::{Kind, MarketEvent};
+pub use hftbacktest::{HftReader, WrittenEvents, write_events};
 pub use input::{Compression, Input};
 pub use inspect::{BookProblems, Inspector, Spells, Summary, apply};
+#[cfg(feature = "itch")]
+pub use itch::ItchReader;
+pub use lobster::LobsterReader;
 pub use quotes::QuoteAgreement;
 pub use reader::{
     Cause, Damage, Instrument, KEPT_DAMAGES, MarketReader, Origin, Position, ReadError, ReadOptions, Tally,

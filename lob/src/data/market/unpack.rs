@@ -13,7 +13,7 @@ pub(super) fn reader(
     packed: impl Read + Send + 'static,
 ) -> io::Result<Box<dyn Read + Send>> {
     match compression {
-        Compression::None => Ok(Box::new(packed)),
+        Compression::None | Compression::Deflate => Ok(Box::new(packed)),
         // Its window is 32 KiB by definition.
         Compression::Gzip => Ok(Box::new(flate2::read::MultiGzDecoder::new(packed))),
         Compression::Xz => xz(packed),
