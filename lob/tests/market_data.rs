@@ -173,10 +173,10 @@ fn binance_samples_agree_with_their_quotes() {
         // The figures of an independent replay in Python.
         let expected = if format == Format::BinanceSpot {
             assert_eq!(tally.records, 41_249);
-            [28_040, 564, 189, 2_510, 651, 9, 1]
+            [28_040, 564, 189, 2_510, 651, 9, 1, 8]
         } else {
             assert_eq!(tally.records, 93_954);
-            [66_089, 629, 153, 5_467, 1_384, 0, 33]
+            [66_089, 629, 153, 5_467, 1_384, 0, 33, 23]
         };
         let found = [
             quotes.quotes,
@@ -186,6 +186,7 @@ fn binance_samples_agree_with_their_quotes() {
             quotes.sides_of_both,
             quotes.after_last_update,
             quotes.before_book,
+            quotes.came_and_went + quotes.uncovered,
         ];
         assert_eq!(found, expected, "{quotes:?}");
         let rest = quotes.quotes - quotes.compared() - quotes.after_last_update - quotes.before_book;

@@ -206,6 +206,11 @@ fn quote_rows(quotes: &QuoteAgreement) -> Vec<[String; 3]> {
             "came_and_went",
             "between two updates, at a price that is empty after both and named by neither",
         ),
+        (
+            quotes.uncovered,
+            "uncovered",
+            "between two updates, at a level of both books with its size there, what is better being away",
+        ),
         (quotes.unexplained, "unexplained", "between two updates, none of these"),
         (quotes.before_book, "before_book", "before the first book"),
         (quotes.while_stale, "while_stale", "while the book was stale"),

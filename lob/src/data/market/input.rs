@@ -57,6 +57,8 @@ pub struct Input {
     /// Unpacked bytes before `buffer[start]`.
     offset: u64,
     ended: bool,
+    /// An error that reading met: the decompression may take itself for ended afterwards, so it is met again.
+    failed: Option<(io::ErrorKind, String)>,
     packed: Arc<AtomicU64>,
     packed_length: Option<u64>,
 }
@@ -127,6 +129,7 @@ impl Input {
             end: 0,
             offset: 0,
             ended: false,
+            failed: None,
             packed: Arc::new(AtomicU64::new(0)),
             packed_length: length,
         }
@@ -181,6 +184,9 @@ impl Input {
     /// # Errors
     /// As [`peek`](Self::peek).
     pub fn more(&mut self) -> io::Result<bool> {
+        if let Some((kind, text)) = &self.failed {
+            return Err(io::Error::new(*kind, text.clone()));
+        }
         if self.ended {
             return Ok(false);
         }
@@ -203,7 +209,10 @@ impl Input {
                     return Ok(true);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.failed = Some((error.kind(), error.to_string()));
+                    return Err(error);
+                }
             }
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Binance sends both, numbered on one scale. A quote whose number is that of an update must equal the book behind it. One that
 //! lies between two updates is a state that the book passed through: it equals the book before or after the later update, or
-//! shows levels that the later update names, or levels that came and went between the two. What is none of these is unexplained.
+//! shows levels that the later update names, levels that came and went between the two, or a level of both books that is best for a
+//! moment because everything better is away. What is none of these is unexplained.
 
 use std::collections::VecDeque;
 
@@ -37,6 +38,9 @@ pub struct QuoteAgreement {
     pub passed_through: u64,
     /// Between two updates: a side stands at a price that was empty before and after, and that neither update names.
     pub came_and_went: u64,
+    /// Between two updates: a side stands at a level that is the same before and after, size included, but not the best in either: what is
+    /// better was away for a moment.
+    pub uncovered: u64,
     /// Between two updates, and none of these: the book is wrong, or the feed.
     pub unexplained: u64,
     /// Before the first book.
@@ -61,6 +65,7 @@ impl QuoteAgreement {
             + self.sides_of_both
             + self.passed_through
             + self.came_and_went
+            + self.uncovered
             + self.unexplained
     }
 }
@@ -250,7 +255,7 @@ impl QuoteCheck {
         } else if update.after == quoted {
             result.equals_later += 1;
         } else {
-            let (mut passed, mut lived) = (false, false);
+            let (mut passed, mut lived, mut uncovered) = (false, false, false);
             for side in Side::BOTH {
                 let i = side.index();
                 if update.before[i] == quoted[i] || update.after[i] == quoted[i] {
@@ -266,13 +271,18 @@ impl QuoteCheck {
                 let later =
                     self.history.iter().skip(at + 1).find_map(|later| later.touched.iter().find(names));
                 let stood = later.map_or_else(|| book.quantity_at(side, price), |touched| touched.before);
-                if !stood.is_zero() {
+                if stood == quote.sides[i].1 {
+                    uncovered = true;
+                } else if stood.is_zero() {
+                    lived = true;
+                } else {
                     result.unexplained += 1;
                     return;
                 }
-                lived = true;
             }
-            *(if lived {
+            *(if uncovered {
+                &mut result.uncovered
+            } else if lived {
                 &mut result.came_and_went
             } else if passed {
                 &mut result.passed_through
