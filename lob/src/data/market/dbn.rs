@@ -1,14 +1,12 @@
-//! Databento's binary encoding (DBN), decoded by Databento's own crate: market by order (MBO), the ten best levels (MBP-10), and trades.
+//! Databento's binary encoding (DBN): market by order (MBO), the ten best levels (MBP-10), and trades. The header is decoded by Databento's
+//! own crate, which also says what records are and how long; their fields are read in place, since the crate's decoder panics on records
+//! that are not aligned.
 
 use std::collections::VecDeque;
-use std::io::{self, Read};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use dbn::decode::DbnMetadata;
-use dbn::decode::dbn::Decoder;
+use dbn::decode::dbn::MetadataDecoder;
 use dbn::enums::{VersionUpgradePolicy, rtype};
-use dbn::{BidAskPair, MboMsg, Mbp10Msg, SType, TradeMsg, UNDEF_PRICE, flags};
+use dbn::{SType, UNDEF_PRICE, flags};
 use hashbrown::HashMap;
 
 use super::reader::{
@@ -41,44 +39,80 @@ const CAUSES: [(&str, &str); 2] = [
     ("no_price", "order or trade without a price: passed over"),
 ];
 
-/// Hands an input to the decoder, and counts.
-struct Source {
-    input: Input,
-    delivered: Arc<AtomicU64>,
-    packed: Arc<AtomicU64>,
-}
+/// Bytes of a record's header, and the least that the fields of a kind need.
+const HEADER: usize = 16;
+const MBO: usize = size_of::<dbn::MboMsg>();
+const MBP_10: usize = size_of::<dbn::Mbp10Msg>();
+const TRADE: usize = size_of::<dbn::TradeMsg>();
 
-impl Read for Source {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let available = self.input.peek(1)?;
-        let count = available.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&available[..count]);
-        self.input.consume(count);
-        self.delivered.fetch_add(count as u64, Ordering::Relaxed);
-        self.packed.store(self.input.packed_position(), Ordering::Relaxed);
-        Ok(count)
-    }
-}
+/// The longest record: its length is a byte, in words of four.
+const LONGEST: usize = 255 * 4;
 
 /// Reads DBN.
 pub struct DbnReader {
-    decoder: Decoder<Source>,
+    input: Input,
     books: Books,
-    delivered: Arc<AtomicU64>,
-    packed: Arc<AtomicU64>,
-    packed_length: Option<u64>,
-    compression: Compression,
-    /// Bytes of the header and the records so far.
-    consumed: u64,
     strict: bool,
     tally: Tally,
 }
 
 impl std::fmt::Debug for DbnReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DbnReader").field("consumed", &self.consumed).field("tally", &self.tally).finish()
+        f.debug_struct("DbnReader").field("input", &self.input).field("tally", &self.tally).finish()
     }
 }
+
+/// The fields of a record, little-endian. The crate's own structs are references into aligned memory, which it asserts; a file may be anything.
+#[derive(Clone, Copy)]
+struct Record<'a>(&'a [u8]);
+
+impl Record<'_> {
+    #[inline(always)]
+    fn u32_at(self, at: usize) -> u32 {
+        u32::from_le_bytes([self.0[at], self.0[at + 1], self.0[at + 2], self.0[at + 3]])
+    }
+
+    #[inline(always)]
+    fn u64_at(self, at: usize) -> u64 {
+        u64::from(self.u32_at(at)) | u64::from(self.u32_at(at + 4)) << 32
+    }
+
+    #[inline(always)]
+    fn i64_at(self, at: usize) -> i64 {
+        self.u64_at(at).cast_signed()
+    }
+
+    #[inline(always)]
+    fn kind(self) -> u8 {
+        self.0[1]
+    }
+
+    #[inline(always)]
+    fn publisher(self) -> u16 {
+        u16::from_le_bytes([self.0[2], self.0[3]])
+    }
+
+    #[inline(always)]
+    fn instrument(self) -> u32 {
+        self.u32_at(4)
+    }
+
+    #[inline(always)]
+    fn ts_event(self) -> u64 {
+        self.u64_at(8)
+    }
+
+    /// Of the ten levels: bid and ask, price and size each.
+    fn levels(self) -> [Both; 10] {
+        std::array::from_fn(|level| {
+            let at = 48 + 32 * level;
+            [(self.i64_at(at), self.u32_at(at + 16)), (self.i64_at(at + 8), self.u32_at(at + 20))]
+        })
+    }
+}
+
+/// Price and size of a bid and an ask level.
+type Both = [(i64, u32); 2];
 
 /// What becomes of records: everything but the decoder.
 struct Books {
@@ -95,7 +129,7 @@ struct Books {
     /// 1e-9 in a tick; shares or contracts in a lot.
     units: i64,
     lot_units: u32,
-    levels: HashMap<u16, [BidAskPair; 10]>,
+    levels: HashMap<u16, [Both; 10]>,
     /// Fills of resting orders whose removal from the book is still to come: instrument, order, lots.
     fills: VecDeque<(u16, u64, u32)>,
     causes: [u64; CAUSES.len()],
@@ -134,14 +168,24 @@ impl DbnReader {
         let lot_units = lot_units.filter(|&units| units > 0);
         let lot_units =
             lot_units.ok_or_else(|| ReadError::File(format!("lot is {lot}; legal: a whole number")))?;
-        let (delivered, packed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let (packed_length, compression) = (input.packed_length(), input.compression());
-        let source = Source { input, delivered: delivered.clone(), packed: packed.clone() };
-        let decoder = Decoder::with_upgrade_policy(source, VersionUpgradePolicy::AsIs);
-        let decoder = decoder.map_err(|error| ReadError::File(format!("header of DBN: {error}")))?;
+        let whole = 8 + metadata as usize;
+        let length = input.peek(whole).map(<[u8]>::len).map_err(|error| ReadError::io(&input, error))?;
+        if length < whole {
+            return Err(ReadError::File(format!("ends inside the header of DBN, {whole} bytes long")));
+        }
+        let header =
+            MetadataDecoder::with_upgrade_policy(&input.available()[..whole], VersionUpgradePolicy::AsIs)
+                .decode();
+        let header = header.map_err(|error| ReadError::File(format!("header of DBN: {error}")))?;
+        if header.ts_out {
+            return Err(ReadError::File(
+                "DBN with a stamp appended to each record (ts_out), which is not read".to_owned(),
+            ));
+        }
+        input.consume(whole);
         let mut symbols = HashMap::new();
-        if decoder.metadata().stype_out == SType::InstrumentId {
-            for mapping in &decoder.metadata().mappings {
+        if header.stype_out == SType::InstrumentId {
+            for mapping in &header.mappings {
                 for interval in &mapping.intervals {
                     if let Ok(number) = interval.symbol.parse() {
                         symbols.insert(number, mapping.raw_symbol.clone());
@@ -165,17 +209,7 @@ impl DbnReader {
             fills: VecDeque::new(),
             causes: [0; CAUSES.len()],
         };
-        Ok(Self {
-            decoder,
-            books,
-            delivered,
-            packed,
-            packed_length,
-            compression,
-            consumed: 8 + u64::from(metadata),
-            strict: options.strict,
-            tally: Tally::default(),
-        })
+        Ok(Self { input, books, strict: options.strict, tally: Tally::default() })
     }
 }
 
@@ -189,24 +223,28 @@ fn infer(input: &mut Input, metadata: u32) -> (Step, Origin) {
     };
     // An error is met again, with its place, when the records are read.
     let _ = input.peek(SAMPLE.saturating_add(metadata as usize + 8));
-    if let Ok(mut decoder) = Decoder::with_upgrade_policy(input.available(), VersionUpgradePolicy::AsIs) {
-        while let Ok(Some(record)) = decoder.decode_ref() {
-            match record.header().rtype {
-                rtype::MBO => record.try_get::<MboMsg>().into_iter().for_each(|record| see(record.price)),
-                rtype::MBP_0 => record.try_get::<TradeMsg>().into_iter().for_each(|record| see(record.price)),
-                rtype::MBP_10 => record.try_get::<Mbp10Msg>().into_iter().for_each(|record| {
-                    record.levels.iter().flat_map(|level| [level.bid_px, level.ask_px]).for_each(&mut see);
-                }),
-                _ => {}
+    let mut rest = input.available().get(8 + metadata as usize..).unwrap_or_default();
+    while let Some(length) =
+        rest.first().map(|&words| usize::from(words) * 4).filter(|&length| length >= HEADER)
+    {
+        let Some((record, behind)) = rest.split_at_checked(length) else { break };
+        rest = behind;
+        let record = Record(record);
+        match record.kind() {
+            rtype::MBO if length >= MBO => see(record.i64_at(24)),
+            rtype::MBP_0 if length >= TRADE => see(record.i64_at(16)),
+            rtype::MBP_10 if length >= MBP_10 => {
+                record.levels().iter().flatten().for_each(|&(price, _)| see(price))
             }
+            _ => {}
         }
     }
     let numbers = guess.count();
     guess.tick().map_or((UNIT, Origin::Format), |tick| (tick, Origin::Inferred { numbers }))
 }
 
-const fn side_of(side: std::os::raw::c_char) -> Option<Side> {
-    match side as u8 {
+const fn side_of(side: u8) -> Option<Side> {
+    match side {
         b'B' => Some(Side::Buy),
         b'A' => Some(Side::Sell),
         _ => None,
@@ -283,30 +321,31 @@ impl Books {
 
     /// Returns false if the record means nothing to a book.
     #[inline]
-    fn mbo(&mut self, record: &MboMsg, events: &mut Vec<MarketEvent>) -> Result<bool, &'static str> {
-        let Some(instrument) = self.instrument(record.hd.publisher_id, record.hd.instrument_id) else {
+    fn mbo(&mut self, record: Record<'_>, events: &mut Vec<MarketEvent>) -> Result<bool, &'static str> {
+        let Some(instrument) = self.instrument(record.publisher(), record.instrument()) else {
             return Ok(false);
         };
-        let (Some(exchange), Some(local)) = (time(record.hd.ts_event), time(record.ts_recv)) else {
+        let (Some(exchange), Some(local)) = (time(record.ts_event()), time(record.u64_at(40))) else {
             return Err("a stamp that is undefined");
         };
-        let flags = self.flags(record.flags.raw());
+        let (order, price, size) = (record.u64_at(16), record.i64_at(24), record.u32_at(32));
+        let flags = self.flags(record.0[36]);
         let mut event = MarketEvent {
             instrument,
-            id: record.order_id,
-            side: side_of(record.side),
+            id: order,
+            side: side_of(record.0[39]),
             flags,
             ..MarketEvent::new(Kind::Unchanged, exchange, local)
         };
-        let action = record.action as u8;
-        if matches!(action, b'A' | b'M' | b'T') && record.price == UNDEF_PRICE {
+        let action = record.0[38];
+        if matches!(action, b'A' | b'M' | b'T') && price == UNDEF_PRICE {
             self.causes[Mismatch::NoPrice as usize] += 1;
             return Ok(false);
         }
-        if record.price != UNDEF_PRICE {
-            event.price = self.price(record.price)?;
+        if price != UNDEF_PRICE {
+            event.price = self.price(price)?;
         }
-        event.quantity = self.lots(record.size)?;
+        event.quantity = self.lots(size)?;
         match action {
             b'A' if event.side.is_none() => return Err("an order without a side"),
             b'A' => event.kind = Kind::Add,
@@ -324,17 +363,16 @@ impl Books {
                 if self.fills.len() == 1 << 16 {
                     self.fills.pop_front();
                 }
-                self.fills.push_back((instrument, record.order_id, record.size));
+                self.fills.push_back((instrument, order, size));
                 event.kind = Kind::Unchanged;
             }
             b'C' => {
                 let fill = if self.fills.is_empty() {
                     None
                 } else {
-                    self.fills.iter().position(|fill| (fill.0, fill.1) == (instrument, record.order_id))
+                    self.fills.iter().position(|fill| (fill.0, fill.1) == (instrument, order))
                 };
-                event.kind =
-                    if let Some(fill) = fill { self.filled(fill, record.size) } else { Kind::Reduce };
+                event.kind = if let Some(fill) = fill { self.filled(fill, size) } else { Kind::Reduce };
             }
             b'N' => {}
             _ => return Err("an action that is none of A, C, M, R, T, F, N"),
@@ -354,33 +392,30 @@ impl Books {
         Kind::Execute
     }
 
-    fn mbp10(&mut self, record: &Mbp10Msg, events: &mut Vec<MarketEvent>) -> Result<bool, &'static str> {
-        let Some(instrument) = self.instrument(record.hd.publisher_id, record.hd.instrument_id) else {
+    fn mbp10(&mut self, record: Record<'_>, events: &mut Vec<MarketEvent>) -> Result<bool, &'static str> {
+        let Some(instrument) = self.instrument(record.publisher(), record.instrument()) else {
             return Ok(false);
         };
-        let (Some(exchange), Some(local)) = (time(record.hd.ts_event), time(record.ts_recv)) else {
+        let (Some(exchange), Some(local)) = (time(record.ts_event()), time(record.u64_at(32))) else {
             return Err("a stamp that is undefined");
         };
-        let flags = self.flags(record.flags.raw());
+        let flags = self.flags(record.0[30]);
         let base = MarketEvent {
             instrument,
-            id: u64::from(record.sequence),
+            id: u64::from(record.u32_at(44)),
             ..MarketEvent::new(Kind::Level, exchange, local)
         };
         let begin = events.len();
-        if record.action as u8 == b'T' && record.price != UNDEF_PRICE {
-            let (price, quantity) = (self.price(record.price)?, self.lots(record.size)?);
-            let side = side_of(record.side);
+        if record.0[28] == b'T' && record.i64_at(16) != UNDEF_PRICE {
+            let (price, quantity) = (self.price(record.i64_at(16))?, self.lots(record.u32_at(24))?);
+            let side = side_of(record.0[29]);
             events.push(MarketEvent { kind: Kind::Trade, price, quantity, side, ..base });
         }
-        let before = self.levels.get(&instrument).cloned().unwrap_or_else(|| std::array::from_fn(|_| EMPTY));
-        let now = &record.levels;
+        let before = self.levels.get(&instrument).copied().unwrap_or([EMPTY; 10]);
+        let now = record.levels();
         let mut changes = || -> Result<(), &'static str> {
             for side in Side::BOTH {
-                let of = |level: &BidAskPair| match side {
-                    Side::Buy => (level.bid_px, level.bid_sz),
-                    Side::Sell => (level.ask_px, level.ask_sz),
-                };
+                let of = |level: &Both| level[side.index()];
                 let stands = |(price, size): &(i64, u32)| *price != UNDEF_PRICE && *size > 0;
                 for (price, _) in before.iter().map(of).filter(stands) {
                     if !now.iter().map(of).filter(stands).any(|(other, _)| other == price) {
@@ -401,7 +436,7 @@ impl Books {
             events.truncate(begin);
             return Err(reason);
         }
-        self.levels.insert(instrument, now.clone());
+        self.levels.insert(instrument, now);
         if events.len() == begin {
             events.push(MarketEvent { kind: Kind::Unchanged, ..base });
         }
@@ -411,31 +446,30 @@ impl Books {
         Ok(true)
     }
 
-    fn trade(&mut self, record: &TradeMsg, events: &mut Vec<MarketEvent>) -> Result<bool, &'static str> {
-        let Some(instrument) = self.instrument(record.hd.publisher_id, record.hd.instrument_id) else {
+    fn trade(&mut self, record: Record<'_>, events: &mut Vec<MarketEvent>) -> Result<bool, &'static str> {
+        let Some(instrument) = self.instrument(record.publisher(), record.instrument()) else {
             return Ok(false);
         };
-        let (Some(exchange), Some(local)) = (time(record.hd.ts_event), time(record.ts_recv)) else {
+        let (Some(exchange), Some(local)) = (time(record.ts_event()), time(record.u64_at(32))) else {
             return Err("a stamp that is undefined");
         };
-        if record.price == UNDEF_PRICE {
+        if record.i64_at(16) == UNDEF_PRICE {
             self.causes[Mismatch::NoPrice as usize] += 1;
             return Ok(false);
         }
         events.push(MarketEvent {
             instrument,
-            price: self.price(record.price)?,
-            quantity: self.lots(record.size)?,
-            side: side_of(record.side),
-            flags: self.flags(record.flags.raw()) | MarketEvent::LAST,
+            price: self.price(record.i64_at(16))?,
+            quantity: self.lots(record.u32_at(24))?,
+            side: side_of(record.0[29]),
+            flags: self.flags(record.0[30]) | MarketEvent::LAST,
             ..MarketEvent::new(Kind::Trade, exchange, local)
         });
         Ok(true)
     }
 }
 
-const EMPTY: BidAskPair =
-    BidAskPair { bid_px: UNDEF_PRICE, ask_px: UNDEF_PRICE, bid_sz: 0, ask_sz: 0, bid_ct: 0, ask_ct: 0 };
+const EMPTY: Both = [(UNDEF_PRICE, 0); 2];
 
 impl MarketReader for DbnReader {
     fn format(&self) -> Format {
@@ -451,41 +485,42 @@ impl MarketReader for DbnReader {
         let mut seen = 0;
         while events.len() < enough && seen < 64 * BATCH {
             seen += 1;
-            let position = Position { byte: self.consumed, record: self.tally.records + 1 };
+            let position = Position { byte: self.input.offset(), record: self.tally.records + 1 };
             let lost =
                 |reason: String| ReadError::Damaged { damage: Damage { position, reason }, unit: "record" };
-            let record = match self.decoder.decode_ref() {
-                Ok(Some(record)) => record,
-                Ok(None) => {
-                    let left = self.delivered.load(Ordering::Relaxed).saturating_sub(self.consumed);
-                    return if left == 0 {
-                        Ok(false)
-                    } else {
-                        Err(lost(format!("ends inside a record, after {left} bytes")))
-                    };
+            if self.input.available().len() < LONGEST {
+                let length = self.input.peek(LONGEST).map(<[u8]>::len);
+                if length.map_err(|error| ReadError::io(&self.input, error))? == 0 {
+                    return Ok(false);
                 }
-                Err(error) => return Err(lost(error.to_string())),
+            }
+            let available = self.input.available();
+            let length = usize::from(available[0]) * 4;
+            if length < HEADER {
+                return Err(lost(format!("a record of {length} bytes; legal: at least {HEADER}")));
+            }
+            let Some(bytes) = available.get(..length) else {
+                return Err(lost(format!("ends inside a record of {length} bytes")));
             };
             self.tally.records += 1;
-            let header = record.header();
-            let length = header.record_size();
-            let short = |_| "fewer bytes than its type has";
-            let done = match header.rtype {
-                rtype::MBO => record
-                    .try_get::<MboMsg>()
-                    .map_err(short)
-                    .and_then(|record| self.books.mbo(record, events)),
-                rtype::MBP_10 => record
-                    .try_get::<Mbp10Msg>()
-                    .map_err(short)
-                    .and_then(|record| self.books.mbp10(record, events)),
-                rtype::MBP_0 => record
-                    .try_get::<TradeMsg>()
-                    .map_err(short)
-                    .and_then(|record| self.books.trade(record, events)),
-                _ => Ok(false),
+            let record = Record(bytes);
+            let needed = match record.kind() {
+                rtype::MBO => MBO,
+                rtype::MBP_10 => MBP_10,
+                rtype::MBP_0 => TRADE,
+                _ => 0,
             };
-            self.consumed += length as u64;
+            let done = if length < needed {
+                Err("fewer bytes than its kind has")
+            } else {
+                match record.kind() {
+                    rtype::MBO => self.books.mbo(record, events),
+                    rtype::MBP_10 => self.books.mbp10(record, events),
+                    rtype::MBP_0 => self.books.trade(record, events),
+                    _ => Ok(false),
+                }
+            };
+            self.input.consume(length);
             match done {
                 Ok(true) => {}
                 Ok(false) => self.tally.ignored += 1,
@@ -511,10 +546,10 @@ impl MarketReader for DbnReader {
     }
 
     fn progress(&self) -> (u64, Option<u64>) {
-        (self.packed.load(Ordering::Relaxed), self.packed_length)
+        (self.input.packed_position(), self.input.packed_length())
     }
 
     fn compression(&self) -> Compression {
-        self.compression
+        self.input.compression()
     }
 }

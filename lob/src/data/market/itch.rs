@@ -2,7 +2,7 @@
 //! nanoseconds since midnight.
 
 use super::reader::{
-    BATCH, Damage, Instrument, MarketReader, Origin, Position, ReadError, ReadOptions, Tally,
+    BATCH, Cause, Damage, Instrument, MarketReader, Origin, Position, ReadError, ReadOptions, Tally,
 };
 use super::step::Step;
 use super::{Compression, Format, Input, Kind, MarketEvent};
@@ -65,7 +65,19 @@ pub struct ItchReader {
     units: u32,
     strict: bool,
     tally: Tally,
+    causes: [u64; CAUSES.len()],
 }
+
+#[derive(Clone, Copy)]
+enum Mismatch {
+    Trade,
+    Execution,
+}
+
+const CAUSES: [(&str, &str); 2] = [
+    ("off_tick_trade", "trade of a hidden order, or cross, between two ticks of the size given: passed over"),
+    ("off_tick_execution", "execution between two ticks of the size given: taken without its price"),
+];
 
 /// True if a file that begins like this is an ITCH stream: its first messages have the lengths of their types.
 pub(super) fn recognises(mut head: &[u8]) -> bool {
@@ -137,6 +149,7 @@ impl ItchReader {
             units,
             strict: options.strict,
             tally: Tally::default(),
+            causes: [0; CAUSES.len()],
         })
     }
 
@@ -230,14 +243,23 @@ impl ItchReader {
                 reference: u64_at(message, 23),
                 ..base(Kind::Execute, instrument)
             },
-            b'C' => MarketEvent {
-                id: u64_at(message, 11),
-                quantity: Quantity(u64::from(u32_at(message, 19))),
-                reference: u64_at(message, 23),
-                price: self.price(u32_at(message, 32))?,
-                flags: MarketEvent::LAST,
-                ..base(Kind::Execute, instrument)
-            },
+            b'C' => {
+                let mut event = MarketEvent {
+                    id: u64_at(message, 11),
+                    quantity: Quantity(u64::from(u32_at(message, 19))),
+                    reference: u64_at(message, 23),
+                    ..base(Kind::Execute, instrument)
+                };
+                match self.price(u32_at(message, 32)) {
+                    Ok(price) => event = MarketEvent { price, flags: MarketEvent::LAST, ..event },
+                    Err(_) => self.causes[Mismatch::Execution as usize] += 1,
+                }
+                event
+            }
+            b'P' | b'Q' if self.price(u32_at(message, if kind == b'P' { 32 } else { 27 })).is_err() => {
+                self.causes[Mismatch::Trade as usize] += 1;
+                return Ok(true);
+            }
             b'X' => MarketEvent {
                 id: u64_at(message, 11),
                 quantity: Quantity(u64::from(u32_at(message, 19))),
@@ -351,6 +373,14 @@ impl MarketReader for ItchReader {
 
     fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    fn causes(&self) -> Vec<Cause> {
+        CAUSES
+            .iter()
+            .zip(self.causes)
+            .map(|(&(name, meaning), count)| Cause { name, meaning, count })
+            .collect()
     }
 
     fn progress(&self) -> (u64, Option<u64>) {

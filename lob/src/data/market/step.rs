@@ -21,7 +21,7 @@ pub enum NumberError {
     /// No digits, or something else than digits, one point and a sign.
     #[error("is no decimal number")]
     NotDecimal,
-    /// More digits than 64 bits hold.
+    /// More than 18 digits, or more steps than 63 bits hold.
     #[error("has too many digits")]
     TooLarge,
     /// Between two steps.
@@ -87,7 +87,7 @@ impl Step {
     /// A decimal text as a number of steps.
     ///
     /// # Errors
-    /// If it is no decimal number, too large for 63 bits, or not a whole number of steps.
+    /// If it is no decimal number, of more than 18 digits, or not a whole number of steps.
     #[inline]
     pub fn parse(self, text: &[u8]) -> Result<i64, NumberError> {
         let (negative, text) = match text {
@@ -111,33 +111,81 @@ impl Step {
 
     #[inline]
     fn parse_unsigned(self, text: &[u8]) -> Result<u64, NumberError> {
-        let (digits, decimals) = digits(text)?;
-        let power = -(decimals as i32) - self.exponent;
-        let scaled = if power >= 0 {
-            if digits == 0 {
-                return Ok(0);
-            }
-            let factor = POWERS.get(power as usize).ok_or(NumberError::TooLarge)?;
-            digits.checked_mul(*factor).ok_or(NumberError::TooLarge)?
-        } else {
-            match POWERS.get(power.unsigned_abs() as usize) {
-                Some(factor) => {
-                    let quotient = digits / factor;
-                    if quotient * factor != digits {
-                        return Err(NumberError::OffGrid);
-                    }
-                    quotient
-                }
-                None if digits == 0 => 0,
-                None => return Err(NumberError::OffGrid),
-            }
-        };
-        if self.mantissa == 1 {
-            return Ok(scaled);
-        }
-        let quotient = scaled / self.mantissa;
-        if quotient * self.mantissa == scaled { Ok(quotient) } else { Err(NumberError::OffGrid) }
+        let (steps, length) = self.scan(text)?;
+        if length == text.len() { Ok(steps) } else { Err(NumberError::NotDecimal) }
     }
+
+    /// Reads an unsigned decimal number at the beginning of `text`, up to the first byte that is neither digit nor point: the number in
+    /// steps, and its length. Zeros behind the step's last decimal are passed over, so that usual texts need no division.
+    #[inline(always)]
+    pub(super) fn scan(self, text: &[u8]) -> Result<(u64, usize), NumberError> {
+        let mut value = 0_u64;
+        let mut at = 0;
+        // Eighteen digits always fit, and leave room for a point.
+        let mut room = 18;
+        while let Some(digit) = digit_at(text, at) {
+            if room == 0 {
+                return Err(NumberError::TooLarge);
+            }
+            // Leading zeros take no room.
+            room -= u32::from(value | digit != 0);
+            value = value * 10 + digit;
+            at += 1;
+        }
+        let whole = at;
+        let mut decimals = 0;
+        let wanted = -self.exponent;
+        if text.get(at) == Some(&b'.') {
+            at += 1;
+            while decimals < wanted
+                && let Some(digit) = digit_at(text, at)
+            {
+                if room == 0 {
+                    return Err(NumberError::TooLarge);
+                }
+                room -= u32::from(value | digit != 0);
+                value = value * 10 + digit;
+                decimals += 1;
+                at += 1;
+            }
+            let first = at;
+            while let Some(digit) = digit_at(text, at) {
+                if digit != 0 {
+                    return Err(NumberError::OffGrid);
+                }
+                at += 1;
+            }
+            if whole == 0 && decimals == 0 && at == first {
+                return Err(NumberError::NotDecimal);
+            }
+        } else if at == 0 {
+            return Err(NumberError::NotDecimal);
+        }
+        let missing = wanted - decimals;
+        if missing > 0 {
+            let factor = POWERS.get(missing as usize).ok_or(NumberError::TooLarge)?;
+            value = value.checked_mul(*factor).ok_or(NumberError::TooLarge)?;
+        } else if missing < 0 {
+            let factor = POWERS.get(missing.unsigned_abs() as usize).ok_or(NumberError::OffGrid)?;
+            if !value.is_multiple_of(*factor) {
+                return Err(NumberError::OffGrid);
+            }
+            value /= factor;
+        }
+        if self.mantissa != 1 {
+            if !value.is_multiple_of(self.mantissa) {
+                return Err(NumberError::OffGrid);
+            }
+            value /= self.mantissa;
+        }
+        Ok((value, at))
+    }
+}
+
+#[inline(always)]
+fn digit_at(text: &[u8], at: usize) -> Option<u64> {
+    let digit = text.get(at)?.wrapping_sub(b'0');
+    (digit <= 9).then_some(u64::from(digit))
 }
 
 /// Digits without the point, and how many of them follow it.
@@ -270,6 +318,9 @@ mod tests {
         assert_eq!(step("0.01").parse(b"-3.5"), Ok(-350));
         assert_eq!(step("0.000000000000000001").parse(b"0"), Ok(0));
         assert_eq!(step("0.01").parse(b"0.00000000000000000000000000"), Ok(0));
+        assert_eq!(step("0.01").parse(b"000000000000000000000000.5"), Ok(50));
+        assert_eq!(step("1").parse(b"999999999999999999."), Ok(999_999_999_999_999_999));
+        assert_eq!(step("0.01").parse(b".5"), Ok(50));
     }
 
     #[test]
@@ -288,6 +339,7 @@ mod tests {
             (b"99999999999999999999999", TooLarge),
             (b"92233720368547758.08", TooLarge),
             (b"18446744073709551615", TooLarge),
+            (b"1000000000000000000", TooLarge),
         ] {
             assert_eq!(step("0.01").parse(text), Err(error), "{}", String::from_utf8_lossy(text));
         }

@@ -86,12 +86,31 @@ impl<'a> Cursor<'a> {
         Ok(text)
     }
 
+    /// A number up to a quotation mark, which is eaten too.
+    #[inline(always)]
+    fn number(&mut self, what: &'static str, step: Step) -> Result<(bool, u64), ScanError> {
+        let negative = self.maybe(b"-");
+        let (value, length) = step.scan(self.rest).map_err(|error| ScanError::Number(what, error))?;
+        if self.rest.get(length) != Some(&b'"') {
+            return Err(ScanError::Number(what, NumberError::NotDecimal));
+        }
+        self.rest = &self.rest[length + 1..];
+        if value > i64::MAX as u64 {
+            return Err(ScanError::Number(what, NumberError::TooLarge));
+        }
+        Ok((negative, value))
+    }
+
     #[inline(always)]
     fn pair(&mut self, between: &[u8], steps: (Step, Step)) -> Result<Pair, ScanError> {
-        let price = steps.0.parse(self.text()?).map_err(|error| ScanError::Number("price", error))?;
+        let (below, price) = self.number("price", steps.0)?;
         self.eat(between)?;
-        let size = steps.1.parse_size(self.text()?).map_err(|error| ScanError::Number("size", error))?;
-        Ok((price, size))
+        let (negative, size) = self.number("size", steps.1)?;
+        if negative && size > 0 {
+            return Err(ScanError::Number("size", NumberError::Negative));
+        }
+        let price = price.cast_signed();
+        Ok((if below { -price } else { price }, size))
     }
 
     /// `[["1.0","2.0"],...]`.
