@@ -111,9 +111,6 @@ impl FeedBook {
     /// [`FeedProblem::Mixed`].
     #[inline]
     pub fn add(&mut self, id: u64, side: Side, price: Price, quantity: Quantity) -> Result<(), FeedProblem> {
-        if self.index.get(id).is_some() {
-            return Err(FeedProblem::DuplicateOrder(id));
-        }
         if quantity.is_zero() {
             return Err(FeedProblem::ZeroQuantity);
         }
@@ -121,15 +118,21 @@ impl FeedBook {
         if self.arena.is_full() {
             return Err(FeedProblem::Full);
         }
-        let rank = arena::rank(side, price);
-        let ladder = &mut self.ladders[side.index()];
-        let level = ladder.occupy(rank);
-        if level.count > 0 && level.head == arena::NONE {
-            return Err(FeedProblem::Mixed);
-        }
-        let Some(visible) = level.visible.checked_add(quantity.0) else { return Err(FeedProblem::Full) };
-        level.visible = visible;
         let slot = self.arena.take();
+        if !self.index.insert(id, slot) {
+            self.arena.free(slot);
+            return Err(FeedProblem::DuplicateOrder(id));
+        }
+        let rank = arena::rank(side, price);
+        let level = self.ladders[side.index()].occupy(rank);
+        let mixed = level.count > 0 && level.head == arena::NONE;
+        let visible = level.visible.checked_add(quantity.0).filter(|_| !mixed);
+        let Some(visible) = visible else {
+            self.index.remove(id);
+            self.arena.free(slot);
+            return Err(if mixed { FeedProblem::Mixed } else { FeedProblem::Full });
+        };
+        level.visible = visible;
         let node = self.arena.get_mut(slot);
         node.price = price.0;
         node.visible = quantity.0;
@@ -139,7 +142,6 @@ impl FeedBook {
         node.owner_prev = id as u32;
         node.owner_next = (id >> 32) as u32;
         level.push_back(&mut self.arena.nodes, slot);
-        self.index.insert(id, slot);
         Ok(())
     }
 

@@ -68,24 +68,32 @@ impl OrderIndex {
         if self.sparse.is_empty() { None } else { self.sparse.get(&id).copied() }
     }
 
-    /// Adds an order whose number is not there yet.
+    /// Adds an order; false, and nothing is changed, if its number is there already.
     #[inline(always)]
-    pub(super) fn insert(&mut self, id: u64, slot: u32) {
-        debug_assert!(self.get(id).is_none());
-        self.live += 1;
+    pub(super) fn insert(&mut self, id: u64, slot: u32) -> bool {
+        if !self.sparse.is_empty() && self.sparse.contains_key(&id) {
+            return false;
+        }
         let page = match self.page_of(id) {
             Some(page) => page,
             None => match self.new_page(id) {
                 Some(page) => page,
                 None => {
+                    self.live += 1;
                     self.sparse.insert(id, slot);
-                    return;
+                    return true;
                 }
             },
         };
         let page = &mut self.pages[page];
-        page.slots[(id & MASK) as usize] = slot;
+        let entry = &mut page.slots[(id & MASK) as usize];
+        if *entry != NONE {
+            return false;
+        }
+        *entry = slot;
         page.live += 1;
+        self.live += 1;
+        true
     }
 
     #[cold]
@@ -156,10 +164,9 @@ mod tests {
                 _ => 1_000_000 + step / 2 + (state >> 40) % 3000,
             };
             if state & (1 << 33) == 0 {
-                if index.get(id).is_none() {
-                    index.insert(id, step as u32);
-                    assert_eq!(map.insert(id, step as u32), None);
-                }
+                let fresh = !map.contains_key(&id);
+                assert_eq!(index.insert(id, step as u32), fresh);
+                map.entry(id).or_insert(step as u32);
             } else {
                 assert_eq!(index.remove(id), map.remove(&id));
             }
