@@ -28,9 +28,11 @@ SPOT = """1000000000 {"lastUpdateId":4,"bids":[["1.00","9.0"],["0.99","4.0"]],"a
 
 def convert(tmp_path: Path, text: str) -> Path:
     """The npz of a file of market data."""
-    command = shutil.which("lobgym", path=str(Path(sys.executable).parent)) or shutil.which("lobgym")
+    built = [Path(__file__).parents[2] / "target" / profile for profile in ("release", "debug")]
+    places = [Path(sys.executable).parent, *built]
+    command = next(filter(None, (shutil.which("lobgym", path=str(place)) for place in places)), None)
     if command is None:
-        pytest.skip("the command lobgym is not installed")
+        pytest.skip("the command lobgym is neither installed nor built")
     source, target = tmp_path / "source", tmp_path / "events.npz"
     source.write_text(text)
     subprocess.run([command, "data", "convert", str(source), "--out", str(target)], check=True, capture_output=True)

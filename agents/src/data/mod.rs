@@ -215,7 +215,12 @@ impl Survey {
         add(self.damaged, "damaged records");
         for instrument in &self.instruments {
             let symbol = &instrument.symbol;
-            add(instrument.book_problems.total(), &format!("events of {symbol} that do not fit the book"));
+            // Orders that rest when a file begins are usual, and nothing is wrong with the book afterwards.
+            let problems = &instrument.book_problems;
+            add(
+                problems.total() - problems.unknown_order,
+                &format!("events of {symbol} that do not fit the book"),
+            );
             if let Some(quotes) = &instrument.quotes {
                 add(
                     quotes.same_update_differs,

@@ -315,8 +315,9 @@ impl Books {
         if raw & flags::MAYBE_BAD_BOOK != 0 {
             self.causes[Mismatch::MaybeBadBook as usize] += 1;
         }
-        u8::from(raw & flags::LAST != 0) * MarketEvent::LAST
-            | u8::from(raw & flags::SNAPSHOT != 0) * MarketEvent::SNAPSHOT
+        let last = u8::from(raw & flags::LAST != 0) * MarketEvent::LAST;
+        let snapshot = u8::from(raw & flags::SNAPSHOT != 0) * MarketEvent::SNAPSHOT;
+        last | snapshot
     }
 
     /// Returns false if the record means nothing to a book.
