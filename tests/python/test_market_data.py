@@ -64,9 +64,10 @@ def test_nothing_is_received_before_it_is_sent(tmp_path: Path) -> None:
 
 def test_hftbacktest_plays_the_file(tmp_path: Path) -> None:
     package = pytest.importorskip("hftbacktest")
+    validation = pytest.importorskip("hftbacktest.data")
     data = events(convert(tmp_path, SPOT))
     assert data.dtype == package.event_dtype
-    package.data.validate_event_order(data)
+    validation.validate_event_order(data)
     asset = (
         package.BacktestAsset()
         .data([data])
@@ -79,8 +80,10 @@ def test_hftbacktest_plays_the_file(tmp_path: Path) -> None:
         .lot_size(0.5)
     )
     backtest = package.HashMapMarketDepthBacktest([asset])
-    seen = []
-    while backtest.wait_next_feed(True, 10**12) in (0, 2):
+    seen, going = [], True
+    while going:
+        # 1 is the end of the data, which comes with the last event.
+        going = backtest.wait_next_feed(True, 10**12) in (0, 2)
         depth = backtest.depth(0)
         seen.append((round(depth.best_bid, 2), depth.best_bid_qty, round(depth.best_ask, 2), depth.best_ask_qty))
     backtest.close()
