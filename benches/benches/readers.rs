@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use lob::FeedBook;
-use lob::data::market::{Input, MarketEvent, ReadOptions, Step, apply, open_input};
+use lob::data::market::{Input, MarketEvent, ReadOptions, Step, apply_all, open_input};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
@@ -196,9 +196,7 @@ fn replay(bytes: &[u8], tick: Option<Step>, with_book: bool) -> (u64, usize, u64
         let more = reader.read(&mut events).expect("the stream is sound");
         count += events.len();
         if with_book {
-            for event in &events {
-                problems += u64::from(apply(&mut book, event).is_err());
-            }
+            apply_all(&mut book, &events, |_, _| problems += 1);
         }
         black_box(&events);
         if !more {

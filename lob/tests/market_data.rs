@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use lob::data::market::{
     Compression, Format, Input, Inspector, Kind, MarketEvent, MarketReader, ReadError, ReadOptions, Step,
-    Summary, open, open_input, write_events,
+    Summary, apply, apply_all, open, open_input, write_events,
 };
-use lob::{Price, Quantity, Side};
+use lob::{FeedBook, Price, Quantity, Side};
 
 /// A real sample, where it is.
 fn sample(name: &str) -> Option<PathBuf> {
@@ -447,6 +447,20 @@ fn itch_messages_become_events() {
     let mut all = open_input(Input::from_bytes(itch()).unwrap(), &ReadOptions::default()).unwrap();
     assert_eq!(read_all(all.as_mut()).unwrap().len(), 9);
     assert_eq!(all.instruments().len(), 2);
+}
+
+#[test]
+fn applying_events_together_gives_the_same_book() {
+    let Some(path) = sample("bitstamp_l3_btcusd_2015-05-01.csv.xz") else { return };
+    let events = read_all(open(path, &ReadOptions::default()).unwrap().as_mut()).unwrap();
+    let (mut one, mut all, mut problems) = (FeedBook::new(256), FeedBook::new(4096), 0);
+    let fitting = events.iter().filter(|event| apply(&mut one, event).is_ok()).count();
+    apply_all(&mut all, &events, |_, _| problems += 1);
+    assert_eq!(problems, events.len() - fitting);
+    for side in Side::BOTH {
+        assert_eq!(one.levels(side).collect::<Vec<_>>(), all.levels(side).collect::<Vec<_>>());
+    }
+    assert!(one.order_count() > 100);
 }
 
 #[test]

@@ -193,8 +193,28 @@ impl FeedBook {
             return Err(FeedProblem::ZeroQuantity);
         }
         check_price(price)?;
-        self.take_out(id, slot);
-        self.add(id, side, price, quantity)
+        // The slot stays, and with it what the index knows; only the queue changes.
+        let (before, visible) = (arena::rank(side, Price(node.price)), node.visible);
+        let ladder = &mut self.ladders[side.index()];
+        let level = ladder.level_mut(before);
+        level.unlink(&mut self.arena.nodes, slot);
+        level.visible -= visible;
+        if level.count == 0 {
+            ladder.vacate(before);
+        }
+        let level = ladder.occupy(arena::rank(side, price));
+        let mixed = level.count > 0 && level.head == arena::NONE;
+        let Some(sum) = level.visible.checked_add(quantity.0).filter(|_| !mixed) else {
+            self.index.remove(id);
+            self.arena.free(slot);
+            return Err(if mixed { FeedProblem::Mixed } else { FeedProblem::Full });
+        };
+        level.visible = sum;
+        let node = self.arena.get_mut(slot);
+        node.price = price.0;
+        node.visible = quantity.0;
+        level.push_back(&mut self.arena.nodes, slot);
+        Ok(())
     }
 
     /// The order `old` is replaced by `new` on the same side, behind all others at its price.
@@ -257,6 +277,19 @@ impl FeedBook {
             ladder.vacate(rank);
         }
         self.arena.free(slot);
+    }
+
+    /// Brings what is known of some orders into the caches. An order that is about to change is seldom there, and looking several up at
+    /// once costs hardly more than one: their loads wait together.
+    #[inline]
+    pub(crate) fn warm(&self, ids: impl Iterator<Item = u64>) {
+        let mut seen = 0;
+        for id in ids {
+            if let Some(slot) = self.index.get(id) {
+                seen ^= self.arena.get(slot).visible;
+            }
+        }
+        std::hint::black_box(seen);
     }
 
     /// The best price of a side and the lots there.

@@ -220,6 +220,30 @@ pub fn apply(book: &mut FeedBook, event: &MarketEvent) -> Result<(), Option<Feed
     }
 }
 
+/// Events that [`apply_all`] looks ahead.
+const AHEAD: usize = 16;
+
+/// Carries events of one instrument out on a book, as [`apply`] would one by one, but faster where many orders rest. `problem` hears of what does
+/// not fit.
+pub fn apply_all(
+    book: &mut FeedBook,
+    events: &[MarketEvent],
+    mut problem: impl FnMut(&MarketEvent, Option<FeedProblem>),
+) {
+    for chunk in events.chunks(AHEAD) {
+        book.warm(chunk.iter().filter_map(|event| match event.kind {
+            Kind::Reduce | Kind::Execute | Kind::Modify | Kind::Delete => Some(event.id),
+            Kind::Replace => Some(event.reference),
+            _ => None,
+        }));
+        for event in chunk {
+            if let Err(reason) = apply(book, event) {
+                problem(event, reason);
+            }
+        }
+    }
+}
+
 impl Track {
     fn see(&mut self, event: &MarketEvent) {
         let summary = &mut self.summary;

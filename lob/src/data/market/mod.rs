@@ -48,7 +48,7 @@ pub use detect::{Format, open, open_input};
 pub use event::{Kind, MarketEvent};
 pub use hftbacktest::{HftReader, WrittenEvents, write_events};
 pub use input::{Compression, Input};
-pub use inspect::{BookProblems, Inspector, Spells, Summary, apply};
+pub use inspect::{BookProblems, Inspector, Spells, Summary, apply, apply_all};
 #[cfg(feature = "itch")]
 pub use itch::ItchReader;
 pub use lobster::LobsterReader;
