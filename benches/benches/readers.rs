@@ -241,7 +241,7 @@ fn main() {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/binance_usdm_btcusdt_20240808.gz");
     let Ok(mut input) = Input::open(&path) else {
-        println!("skipped: no ../shared/data/{} beside the repository", "binance_usdm_btcusdt_20240808.gz");
+        println!("skipped: no ../shared/data/binance_usdm_btcusdt_20240808.gz beside the repository");
         return;
     };
     let text = input.peek(usize::MAX).expect("the sample is sound").to_vec();
