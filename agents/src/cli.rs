@@ -14,6 +14,7 @@ mod bench_decide;
 mod bench_env;
 mod calibrate_impact;
 mod compare;
+mod data;
 mod env_args;
 mod episode;
 mod estimate;
@@ -76,6 +77,9 @@ enum Command {
     CalibrateImpact(calibrate_impact::Arguments),
     /// Say what an order is expected to cost before it is traded
     Estimate(estimate::Arguments),
+    /// Look into files of market data, check and convert them
+    #[command(subcommand)]
+    Data(data::Command),
     /// Trade simulated prices on paper: a broker with risk limits and a ledger that survives crashes
     Paper(paper::Arguments),
     /// Train an agent: a run's directory with metrics, checkpoints and the policy
@@ -110,6 +114,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Policy(command) => policy::run(&command),
         Command::CalibrateImpact(arguments) => calibrate_impact::run(&arguments),
         Command::Estimate(arguments) => estimate::run(&arguments),
+        Command::Data(command) => data::run(&command),
         Command::Paper(arguments) => paper::run(&arguments),
         #[cfg(feature = "torch")]
         Command::Train(arguments) => train::run(&arguments),

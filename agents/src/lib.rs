@@ -9,6 +9,7 @@ pub mod baselines;
 pub mod broker;
 pub mod cli;
 pub mod compare;
+pub mod data;
 pub mod env_rate;
 pub mod evaluate;
 pub mod evaluation;

@@ -39,7 +39,10 @@ pub mod sim;
 mod types;
 
 pub use account::Account;
-pub use book::{BookConfig, OrderBook, OrderView, QueuePosition, Snapshot, SnapshotError, StopView, Sweep};
+pub use book::{
+    BookConfig, FeedBook, FeedOrder, FeedProblem, MAX_FEED_PRICE, OrderBook, OrderView, QueuePosition,
+    Snapshot, SnapshotError, StopView, Sweep,
+};
 pub use digest::{EventDigest, StateDigest, TradeDigest};
 pub use error::{ConfigError, Contradiction, RejectReason};
 pub use event::{CancelReason, Event};

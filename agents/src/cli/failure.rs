@@ -45,6 +45,17 @@ pub enum Failure {
     /// An `.npz` file could not be read or written.
     #[error(transparent)]
     Npz(#[from] NpzError),
+    /// A file of market data could not be read.
+    #[error("{}: {source}", path.display())]
+    Data {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: lob::data::market::ReadError,
+    },
+    /// A file of market data was read, but is not sound.
+    #[error("not sound: {0}")]
+    Unsound(String),
     /// A parameter is not legal. Exit code 2.
     #[error(transparent)]
     Parameter(#[from] ParameterError),

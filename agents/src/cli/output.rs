@@ -89,6 +89,16 @@ pub(super) fn timed_progress(steps: u64) -> ProgressBar {
     bar
 }
 
+/// A progress bar over bytes of a file, or a spinner where their number is not known.
+pub(super) fn bytes_progress(length: Option<u64>) -> ProgressBar {
+    let Some(length) = length else { return spinner("reading".to_owned()) };
+    let bar = ProgressBar::new(length);
+    if let Ok(style) = ProgressStyle::with_template("[{bar:30}] {bytes}/{total_bytes}, {eta} left") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar
+}
+
 /// A spinner on standard error for work of unknown length.
 pub(super) fn spinner(message: String) -> ProgressBar {
     let bar = ProgressBar::new_spinner().with_message(message);

@@ -10,6 +10,7 @@
 //! | `requests` | cancel, mass cancel, amend, expire |
 //! | `views` | questions about the book |
 //! | `check` | invariants |
+//! | `feed`, `order_index` | [`FeedBook`]: a book that follows an exchange's feed and matches nothing |
 //!
 //! Matching itself is in [`matching`](crate::OrderBook::submit)`.rs`.
 
@@ -21,14 +22,17 @@ mod arena;
 mod check;
 mod extra;
 mod far;
+mod feed;
 mod ladder;
 mod level;
 mod matching;
+mod order_index;
 mod owners;
 mod persist;
 mod requests;
 mod views;
 
+pub use feed::{FeedBook, FeedOrder, FeedProblem, MAX_FEED_PRICE};
 pub use persist::{Snapshot, SnapshotError};
 
 use arena::{Arena, NONE, State};

@@ -57,7 +57,7 @@ pub(super) fn raw(member: &Member, bytes: &[u8]) -> RawArray {
 }
 
 /// The header's text, and the offset at which it ends.
-fn locate(bytes: &[u8]) -> Result<(&[u8], usize), NpzProblem> {
+pub(super) fn locate(bytes: &[u8]) -> Result<(&[u8], usize), NpzProblem> {
     let broken = |what: &str| NpzProblem::Header(what.to_owned());
     let (magic, rest) = bytes.split_at_checked(8).ok_or_else(|| broken("shorter than any header"))?;
     if magic[..6] != *b"\x93NUMPY" {
@@ -81,7 +81,7 @@ fn locate(bytes: &[u8]) -> Result<(&[u8], usize), NpzProblem> {
 /// numbers whose product overflows (the library multiplies dimensions without looking).
 ///
 /// All digits count, those in strings too: nobody needs to decide here where a string ends.
-fn screen(text: &[u8]) -> Result<(), NpzProblem> {
+pub(super) fn screen(text: &[u8]) -> Result<(), NpzProblem> {
     let broken = |what: &str| Err(NpzProblem::Header(what.to_owned()));
     let (mut depth, mut product, mut number) = (0usize, 1u64, None::<u64>);
     // True after a letter: digits that follow belong to a name or a type, such as f8.

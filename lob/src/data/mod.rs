@@ -1,12 +1,13 @@
 //! Files that markets are made from.
 //!
 //! [`NpzFile`] reads and [`NpzWriter`] writes archives of NumPy arrays. Nothing in a file is ever executed, and no size
-//! that a file declares is believed before it has been checked.
+//! that a file declares is believed before it has been checked. [`market`] reads what exchanges publish.
 
 mod array;
 mod csv;
 mod error;
 mod header;
+pub mod market;
 mod npz;
 mod write;
 

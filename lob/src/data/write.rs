@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use npyz::{DType, TypeStr, WriteOptions, WriterBuilder};
+use npyz::{DType, Field, TypeStr, WriteOptions, WriterBuilder};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -103,6 +103,57 @@ impl NpzWriter {
     /// As [`array_f64`](Self::array_f64).
     pub fn strings(&mut self, key: &str, values: &[&str]) -> Result<(), NpzError> {
         self.text(key, &[values.len()], values)
+    }
+
+    /// Adds a one-dimensional structured array of `count` records, whose fields (name, dtype) follow each other without padding. `fill`
+    /// appends the bytes of some more records to the buffer each time it is called, and returns false when there are no more.
+    ///
+    /// # Errors
+    /// As [`array_f64`](Self::array_f64); [`NpzProblem::Shape`] if `fill` gives more or fewer bytes than `count` records have.
+    pub fn records(
+        &mut self,
+        key: &str,
+        fields: &[(&str, &str)],
+        count: u64,
+        fill: &mut dyn FnMut(&mut Vec<u8>) -> bool,
+    ) -> Result<(), NpzError> {
+        let fail = |problem| NpzError::key(&self.path, key, problem);
+        if self.keys.iter().any(|present| present == key) {
+            return Err(fail(NpzProblem::DuplicateKey));
+        }
+        let mut dtypes = Vec::with_capacity(fields.len());
+        for &(name, text) in fields {
+            let dtype: TypeStr =
+                text.parse().map_err(|error| fail(NpzProblem::Header(format!("dtype {text}: {error}"))))?;
+            dtypes.push(Field { name: name.to_owned(), dtype: DType::new_scalar(dtype) });
+        }
+        let dtype = DType::Record(dtypes);
+        let needed = (dtype.num_bytes().unwrap_or(0) as u64).saturating_mul(count);
+        let Some(archive) = self.archive.as_mut() else { return Ok(()) };
+        let mut written = 0_u64;
+        let done = (|| -> io::Result<()> {
+            let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+            archive.start_file(format!("{key}.npy"), options.large_file(needed >= 1 << 31))?;
+            let header = WriteOptions::new_header_only().dtype(dtype).shape(&[count]);
+            header.writer(&mut *archive).write_header_only()?;
+            let mut buffer = Vec::new();
+            loop {
+                buffer.clear();
+                let more = fill(&mut buffer);
+                written += buffer.len() as u64;
+                archive.write_all(&buffer)?;
+                if !more {
+                    return Ok(());
+                }
+            }
+        })();
+        done.map_err(|error| fail(error.into()))?;
+        if written != needed {
+            let expected = format!("{needed} bytes of records, not {written}");
+            return Err(fail(NpzProblem::Shape { found: vec![count], expected }));
+        }
+        self.keys.push(key.to_owned());
+        Ok(())
     }
 
     /// Writes the archive's directory, flushes everything to the disk and gives the file its name.

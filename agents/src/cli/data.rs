@@ -1,0 +1,211 @@
+//! `lobgym data`: look into files of market data, check and convert them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use lob::data::market::{self, MarketReader, ReadOptions, Step};
+use serde::Serialize;
+
+use super::output::{self, JsonTarget};
+use super::{Failure, Stop};
+use crate::data::{self, Survey, SurveyError};
+
+/// What can be done with a file.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Tell a file's format, instruments, times and events
+    Info(SurveyArgs),
+    /// Replay a file and count everything that does not fit; exit code 1 if it is not sound
+    Check(SurveyArgs),
+    /// Write one instrument's events as an npz file that the hftbacktest package plays
+    Convert(ConvertArgs),
+}
+
+/// The file, and how it is read.
+#[derive(Debug, Args)]
+pub(super) struct InputArgs {
+    /// The file; its format and compression are told by its content
+    file: PathBuf,
+    /// End at the first damaged record instead of counting it and passing over
+    #[arg(long)]
+    strict: bool,
+    /// Tick size [default: what the format says, or inferred]
+    #[arg(long, value_name = "SIZE")]
+    tick: Option<Step>,
+    /// Lot size [default: what the format says, or inferred]
+    #[arg(long, value_name = "SIZE")]
+    lot: Option<Step>,
+    /// Only these instruments [default: all]
+    #[arg(long, value_name = "SYMBOL,...", value_delimiter = ',')]
+    symbols: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SurveyArgs {
+    #[command(flatten)]
+    input: InputArgs,
+    /// Write everything as JSON (docs/cli.md); - is standard output, and the tables then go to standard error
+    #[arg(long, value_name = "FILE", value_parser = JsonTarget::parse)]
+    json: Option<JsonTarget>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConvertArgs {
+    #[command(flatten)]
+    input: InputArgs,
+    /// The file to write: .npz (docs/data_format.md, "Market events")
+    #[arg(long, value_name = "FILE.npz")]
+    out: PathBuf,
+    /// Write what was done as JSON (docs/cli.md); - is standard output, and the text then goes to standard error
+    #[arg(long, value_name = "FILE", value_parser = JsonTarget::parse)]
+    json: Option<JsonTarget>,
+}
+
+/// Runs one.
+pub(super) fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Info(arguments) => {
+            let survey = survey(&arguments.input)?;
+            output::report(&data::render_info(&survey), &survey, arguments.json.as_ref())
+        }
+        Command::Check(arguments) => {
+            let survey = survey(&arguments.input)?;
+            output::report(&data::render_check(&survey), &survey, arguments.json.as_ref())?;
+            let unsound = survey.unsound();
+            if unsound.is_empty() { Ok(()) } else { Err(Failure::Unsound(unsound.join("; "))) }
+        }
+        Command::Convert(arguments) => convert(arguments),
+    }
+}
+
+impl InputArgs {
+    fn open(&self) -> Result<Box<dyn MarketReader>, Failure> {
+        let options = ReadOptions {
+            strict: self.strict,
+            tick: self.tick,
+            lot: self.lot,
+            symbols: self.symbols.clone(),
+        };
+        market::open(&self.file, &options).map_err(|error| self.failure(error))
+    }
+
+    fn failure(&self, source: market::ReadError) -> Failure {
+        Failure::Data { path: self.file.clone(), source }
+    }
+}
+
+/// What `data convert` did.
+#[derive(Debug, Serialize)]
+struct Converted {
+    schema_version: u32,
+    file: String,
+    out: String,
+    format: &'static str,
+    symbol: String,
+    tick: String,
+    lot: String,
+    events: u64,
+    damaged: u64,
+    records: u64,
+    split_records: u64,
+    local_shift_ns: u64,
+}
+
+fn convert(arguments: &ConvertArgs) -> Result<(), Failure> {
+    if arguments.out.extension().is_none_or(|extension| extension != "npz") {
+        let text = format!("--out is {}; legal: a file that ends in .npz", arguments.out.display());
+        return Err(Failure::Usage(text));
+    }
+    let input = &arguments.input;
+    let mut reader = input.open()?;
+    let stop = Stop::on_ctrl_c()?;
+    let bar = output::bytes_progress(reader.progress().1);
+    let (mut events, mut batch) = (Vec::new(), Vec::new());
+    loop {
+        batch.clear();
+        let more = reader.read(&mut batch).map_err(|error| input.failure(error))?;
+        // Instruments are numbered as they come: the first with events is the one, unless another comes too.
+        if let Some(other) = batch.iter().find(|event| event.instrument != 0) {
+            let symbols =
+                [0, usize::from(other.instrument)].map(|index| reader.instruments()[index].symbol.clone());
+            let text = format!(
+                "{} holds several instruments ({}, {}, ...); choose one by --symbols",
+                input.file.display(),
+                symbols[0],
+                symbols[1]
+            );
+            return Err(Failure::Usage(text));
+        }
+        events.append(&mut batch);
+        if stop.requested() {
+            return Err(Failure::Abandoned);
+        }
+        bar.set_position(reader.progress().0);
+        if !more {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+    let Some(instrument) = reader.instruments().first().filter(|_| !events.is_empty()) else {
+        return Err(Failure::Unsound(format!(
+            "{} holds no events (or none of --symbols)",
+            input.file.display()
+        )));
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let source = input.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let provenance = [
+        ("tool", "lobgym data convert"),
+        ("version", version),
+        ("source", &source),
+        ("format", reader.format().name()),
+    ];
+    let written = market::write_events(&arguments.out, instrument, &events, &provenance)?;
+    let converted = Converted {
+        schema_version: 1,
+        file: input.file.display().to_string(),
+        out: arguments.out.display().to_string(),
+        format: reader.format().name(),
+        symbol: instrument.symbol.clone(),
+        tick: instrument.tick.to_string(),
+        lot: instrument.lot.to_string(),
+        events: events.len() as u64,
+        damaged: reader.tally().damaged,
+        records: written.records,
+        split_records: written.split,
+        local_shift_ns: written.local_shift,
+    };
+    let mut text = format!(
+        "{}: {} events of {} (tick {}, lot {}) as {} records",
+        converted.out, converted.events, converted.symbol, converted.tick, converted.lot, converted.records
+    );
+    if converted.split_records > 0 {
+        text += &format!(
+            ", {} of them split by the exchange's and the receiver's order",
+            converted.split_records
+        );
+    }
+    if converted.local_shift_ns > 0 {
+        text += &format!(
+            "\nlocal stamps are shifted by {:.6} s, so that nothing is received before it is sent",
+            converted.local_shift_ns as f64 / 1e9
+        );
+    }
+    if converted.damaged > 0 {
+        text += &format!("\n{} damaged records were passed over", converted.damaged);
+    }
+    output::report(&(text + "\n"), &converted, arguments.json.as_ref())
+}
+
+fn survey(input: &InputArgs) -> Result<Survey, Failure> {
+    let mut reader = input.open()?;
+    let stop = Stop::on_ctrl_c()?;
+    let bar = output::bytes_progress(reader.progress().1);
+    let name = input.file.display().to_string();
+    let survey = data::survey(&name, reader.as_mut(), stop.flag(), &|done, _| bar.set_position(done));
+    bar.finish_and_clear();
+    survey.map_err(|error| match error {
+        SurveyError::Read(source) => input.failure(source),
+        SurveyError::Stopped => Failure::Abandoned,
+    })
+}

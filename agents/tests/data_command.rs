@@ -1,0 +1,120 @@
+//! `lobgym data`: what a shell sees.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic, in its helpers too")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn lobgym(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lobgym")).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn sample(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name);
+    if !path.exists() {
+        eprintln!("skipped: no ../shared/data/{name} beside the repository");
+        return None;
+    }
+    Some(path)
+}
+
+const ROWS: &str = "id,timestamp,exchange.timestamp,price,volume,action,direction\n\
+    1,10000,10000,5.01,7,created,bid\n\
+    2,10001,10000,5.03,7,created,ask\n\
+    2,10002,10000,5.03,3,changed,ask\n\
+    3,10003,9000,5.05,7,deleted,ask\n";
+
+fn file(directory: &tempfile::TempDir, name: &str, text: &str) -> String {
+    let path = directory.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_sound_file_is_described_checked_and_converted() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = file(&directory, "events", ROWS);
+    let info = lobgym(&["data", "info", &input]);
+    let shown = text(&info.stdout);
+    assert_eq!(info.status.code(), Some(0), "{}", text(&info.stderr));
+    assert!(
+        shown.contains("Bitstamp order events") && shown.contains("tick 0.01 (inferred from 4 numbers)"),
+        "{shown}"
+    );
+
+    let check = lobgym(&["data", "check", &input, "--json", "-"]);
+    assert_eq!(check.status.code(), Some(0));
+    let json: Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert_eq!(json["records"], 4);
+    assert_eq!(json["instruments"][0]["events"]["execute"], 1);
+    let causes = json["mismatches"].as_array().unwrap();
+    let counted =
+        causes.iter().filter(|cause| cause["count"] == 1).map(|cause| cause["cause"].as_str().unwrap());
+    assert_eq!(counted.collect::<Vec<_>>(), ["deleted_before_file"]);
+    assert!(text(&check.stderr).contains("Sound."));
+
+    let out = directory.path().join("events.npz");
+    let convert = lobgym(&["data", "convert", &input, "--out", out.to_str().unwrap()]);
+    assert_eq!(convert.status.code(), Some(0), "{}", text(&convert.stderr));
+    let back = lobgym(&["data", "info", out.to_str().unwrap(), "--json", "-"]);
+    let json: Value = serde_json::from_slice(&back.stdout).unwrap();
+    assert_eq!(json["format"], "hftbacktest");
+    assert_eq!(json["instruments"][0]["events"]["execute"], 1);
+    assert_eq!(json["instruments"][0]["best_ask"], serde_json::json!([5.03, 3e-8]));
+    // Nothing but the files that were asked for.
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn damage_is_located_and_makes_check_fail() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = file(&directory, "events", &(ROWS.to_owned() + "4,x,10000,5.05,7,created,ask\n"));
+    let check = lobgym(&["data", "check", &input]);
+    assert_eq!(check.status.code(), Some(1));
+    assert!(text(&check.stdout).contains("timestamp is \"x\"; legal: an integer"), "{}", text(&check.stdout));
+    assert!(text(&check.stderr).contains("not sound: 1 damaged records"), "{}", text(&check.stderr));
+    assert_eq!(lobgym(&["data", "info", &input]).status.code(), Some(0));
+    let strict = lobgym(&["data", "info", &input, "--strict"]);
+    assert_eq!(strict.status.code(), Some(1));
+    assert!(text(&strict.stderr).contains("line 6, byte 193: timestamp is"), "{}", text(&strict.stderr));
+    assert!(strict.stdout.is_empty());
+}
+
+#[test]
+fn what_cannot_be_read_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let garbage = file(&directory, "garbage", "What is this?\n");
+    let missing = directory.path().join("missing");
+    for (arguments, code, expected) in [
+        (vec!["data", "info", &garbage], 1, "of no known format"),
+        (vec!["data", "info", missing.to_str().unwrap()], 1, "No such file"),
+        (vec!["data", "info", &garbage, "--tick", "0"], 2, "legal: a decimal number > 0"),
+        (vec!["data", "convert", &garbage, "--out", "x.csv"], 2, "legal: a file that ends in .npz"),
+        (vec!["data", "convert", &garbage, "--out", "x.npz"], 1, "of no known format"),
+    ] {
+        let output = lobgym(&arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        assert!(text(&output.stderr).contains(expected), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn real_samples_are_sound() {
+    for name in [
+        "bitstamp_l3_btcusd_2015-05-01.csv.xz",
+        "binance_spot_btcusdt_20240808.gz",
+        "binance_usdm_btcusdt_20240808.gz",
+        "databento_mbp10_v3.dbn.zst",
+    ] {
+        let Some(path) = sample(name) else { return };
+        let output = lobgym(&["data", "check", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", text(&output.stderr));
+        assert!(text(&output.stdout).ends_with("Sound.\n"), "{name}");
+    }
+}
