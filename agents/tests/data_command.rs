@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::Value;
 
 fn lobgym(arguments: &[&str]) -> Output {
@@ -67,8 +68,21 @@ fn a_sound_file_is_described_checked_and_converted() {
     assert_eq!(json["format"], "hftbacktest");
     assert_eq!(json["instruments"][0]["events"]["execute"], 1);
     assert_eq!(json["instruments"][0]["best_ask"], serde_json::json!([5.03, 3e-8]));
+
+    let table = directory.path().join("events.parquet");
+    let convert = lobgym(&["data", "convert", &input, "--out", table.to_str().unwrap()]);
+    assert_eq!(convert.status.code(), Some(0), "{}", text(&convert.stderr));
+    let reader = SerializedFileReader::new(std::fs::File::open(&table).unwrap()).unwrap();
+    let metadata = reader.metadata().file_metadata().key_value_metadata().unwrap();
+    assert!(metadata.iter().any(|entry| entry.key == "tick_size" && entry.value.as_deref() == Some("0.01")));
+    let rows: Vec<String> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
+    let execution: Vec<&String> = rows.iter().filter(|row| row.contains("\"execute\"")).collect();
+    let [execution] = execution.as_slice() else { panic!("{rows:?}") };
+    for part in ["side: \"ask\"", "price: 5.03", "id: 2,", "exchange_time_ns: 10002000000"] {
+        assert!(execution.contains(part), "{part}: {execution}");
+    }
     // Nothing but the files that were asked for.
-    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2);
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3);
 }
 
 #[test]
@@ -95,7 +109,11 @@ fn what_cannot_be_read_says_why() {
         (vec!["data", "info", &garbage], 1, "of no known format"),
         (vec!["data", "info", missing.to_str().unwrap()], 1, "No such file"),
         (vec!["data", "info", &garbage, "--tick", "0"], 2, "legal: a decimal number > 0"),
-        (vec!["data", "convert", &garbage, "--out", "x.csv"], 2, "legal: a file that ends in .npz"),
+        (
+            vec!["data", "convert", &garbage, "--out", "x.csv"],
+            2,
+            "legal: a file that ends in .npz or .parquet",
+        ),
         (vec!["data", "convert", &garbage, "--out", "x.npz"], 1, "of no known format"),
     ] {
         let output = lobgym(&arguments);

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use lob::data::market::{self, MarketReader, ReadOptions, Step};
+use lob::data::market::{self, MarketReader, ReadOptions, Step, WrittenEvents};
+use lobgym_benches::atomic::write_atomically;
 use serde::Serialize;
 
 use super::output::{self, JsonTarget};
@@ -53,8 +54,8 @@ pub(super) struct SurveyArgs {
 pub(super) struct ConvertArgs {
     #[command(flatten)]
     input: InputArgs,
-    /// The file to write: .npz (docs/data_format.md, "Market events")
-    #[arg(long, value_name = "FILE.npz")]
+    /// The file to write: .npz for lobgym and hftbacktest, .parquet for data frames (docs/data_format.md, "Market events")
+    #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Write what was done as JSON (docs/cli.md); - is standard output, and the text then goes to standard error
     #[arg(long, value_name = "FILE", value_parser = JsonTarget::parse)]
@@ -112,8 +113,10 @@ struct Converted {
 }
 
 fn convert(arguments: &ConvertArgs) -> Result<(), Failure> {
-    if arguments.out.extension().is_none_or(|extension| extension != "npz") {
-        let text = format!("--out is {}; legal: a file that ends in .npz", arguments.out.display());
+    let extension = arguments.out.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    if !["npz", "parquet"].contains(&extension) {
+        let text =
+            format!("--out is {}; legal: a file that ends in .npz or .parquet", arguments.out.display());
         return Err(Failure::Usage(text));
     }
     let input = &arguments.input;
@@ -160,7 +163,15 @@ fn convert(arguments: &ConvertArgs) -> Result<(), Failure> {
         ("source", &source),
         ("format", reader.format().name()),
     ];
-    let written = market::write_events(&arguments.out, instrument, &events, &provenance)?;
+    let written = if extension == "parquet" {
+        write_atomically(&arguments.out, |writer| {
+            data::write_parquet(writer, instrument, &events, &provenance)
+        })
+        .map_err(|source| Failure::Output { path: arguments.out.clone(), source })?;
+        WrittenEvents { records: events.len() as u64, split: 0, local_shift: 0 }
+    } else {
+        market::write_events(&arguments.out, instrument, &events, &provenance)?
+    };
     let converted = Converted {
         schema_version: 1,
         file: input.file.display().to_string(),

@@ -1,5 +1,6 @@
 //! Market data files: what is in one, and whether it is sound.
 
+mod parquet;
 mod render;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use lob::data::market::{
 };
 use serde::Serialize;
 
+pub use parquet::write_parquet;
 pub use render::{render_check, render_info};
 
 /// What a file of market data holds: docs/cli.md, "lobgym data".

@@ -37,12 +37,19 @@ fn svg(height: f64, description: &str, content: &Markup) -> Markup {
     }
 }
 
-/// A strategy's name left of its row, with its colour. `y` is the middle of the row.
+/// A strategy's name left of its row, with its colour. `y` is the middle of the row. A rule's parameters go below a name that they make too long.
 fn row_label(y: f64, name: &str, class: &str) -> Markup {
+    let long = name.chars().count() > 16 && !name.contains("policy:");
+    let parts = if long { name.split_once(':') } else { None };
     html! {
         g class=(class) {
             rect.solid x="0" y=(px(y - 5.0)) width="10" height="10" rx="2" {}
-            text x="16" y=(px(y + 4.0)) { title { (name) } (short_name(name, 16)) }
+            @if let Some((rule, parameters)) = parts {
+                text x="16" y=(px(y - 1.0)) { title { (name) } (short_name(rule, 17)) }
+                text.parameters x="16" y=(px(y + 10.0)) { (short_name(parameters, 20)) }
+            } @else {
+                text x="16" y=(px(y + 4.0)) { title { (name) } (short_name(name, 16)) }
+            }
         }
     }
 }
