@@ -63,7 +63,7 @@ demo: torch ## The main job: compare execution strategies in three markets, then
 	rm -rf out/market_maker
 	$(VENV_PYTHON) examples/python/train_market_maker.py --out out/market_maker
 	./target/release/lobgym episode --policy policy:out/market_maker --seed 1 --png out/episode.png --json out/episode.json
-	@printf '\n%s\n' "Look at out/comparison.html (execution), out/market_maker/report.html (learning curves)," \
+	@printf '%s\n' "" "Look at out/comparison.html (execution), out/market_maker/report.html (learning curves)," \
 		"out/market_maker/beside_the_rules.html (the trained market maker beside the rules), out/episode.png (one of its sessions)."
 
 study-execution: torch ## The execution paper's twelve trainings, those beyond it, and their table (half an hour): docs/results.md
