@@ -2,35 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic, in its helpers too")]
 
+mod evaluating;
 mod made_policy;
 
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
-
 use agents::policy::{Bounds, Head};
+use evaluating::{evaluate, json, text};
 use gym::{AnyEnv, Env, Space};
 use made_policy::{config, linear, write};
 use serde_json::Value;
-
-fn evaluate(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lobgym"))
-        .arg("evaluate")
-        .args(arguments)
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn json(directory: &Path, arguments: &[&str]) -> Value {
-    let output = evaluate(directory, &[arguments, &["--json", "-"]].concat());
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
 
 fn of<'a>(found: &'a Value, name: &str) -> &'a Value {
     let mut policies = found["policies"].as_array().unwrap().iter();

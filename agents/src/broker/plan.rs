@@ -220,16 +220,8 @@ mod tests {
     use std::path::Path;
 
     use super::super::PaperConfig;
+    use super::super::targets::Says;
     use super::*;
-
-    #[derive(Debug)]
-    struct Says(Vec<f64>);
-
-    impl Targets for Says {
-        fn decide(&mut self, _view: &View<'_>, targets: &mut Vec<f64>) {
-            targets.clone_from(&self.0);
-        }
-    }
 
     fn planned(config: &PaperConfig, targets: &[f64], holdings: &Holdings, kill: bool) -> Plan {
         let mut market = Market::new(config, 0, Path::new(""), 1).unwrap();

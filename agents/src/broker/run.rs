@@ -330,17 +330,9 @@ fn agree(settings: &Settings, opening: &Opening, config: &PaperConfig) -> Result
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-    use super::super::{Rule, Summary, View};
+    use super::super::targets::Says;
+    use super::super::{Rule, Summary};
     use super::*;
-
-    #[derive(Debug)]
-    struct Says(Vec<f64>);
-
-    impl Targets for Says {
-        fn decide(&mut self, _view: &View<'_>, targets: &mut Vec<f64>) {
-            targets.clone_from(&self.0);
-        }
-    }
 
     #[test]
     fn output_that_is_no_weights_is_written_down_and_nothing_is_traded() {

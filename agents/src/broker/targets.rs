@@ -74,6 +74,18 @@ pub trait Targets: std::fmt::Debug {
     fn recall(&mut self, _seen: &[f32]) {}
 }
 
+/// What it is told to say, for tests.
+#[cfg(test)]
+#[derive(Debug)]
+pub(super) struct Says(pub(super) Vec<f64>);
+
+#[cfg(test)]
+impl Targets for Says {
+    fn decide(&mut self, _view: &View<'_>, targets: &mut Vec<f64>) {
+        targets.clone_from(&self.0);
+    }
+}
+
 /// A policy that was trained in `portfolio_rebalancing`, long only.
 #[derive(Debug)]
 pub struct PolicyTargets {

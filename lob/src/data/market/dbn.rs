@@ -10,7 +10,7 @@ use dbn::{SType, UNDEF_PRICE, flags};
 use hashbrown::HashMap;
 
 use super::reader::{
-    BATCH, Cause, Damage, Instrument, MarketReader, Origin, Position, ReadError, ReadOptions, Tally,
+    BATCH, Cause, Damage, Instrument, MarketReader, Origin, Position, ReadError, ReadOptions, Tally, counted,
 };
 use super::step::{Step, StepGuess};
 use super::{Compression, Format, Input, Kind, MarketEvent};
@@ -542,8 +542,7 @@ impl MarketReader for DbnReader {
     }
 
     fn causes(&self) -> Vec<Cause> {
-        let counts = self.books.causes;
-        CAUSES.iter().zip(counts).map(|(&(name, meaning), count)| Cause { name, meaning, count }).collect()
+        counted(&CAUSES, &self.books.causes)
     }
 
     fn progress(&self) -> (u64, Option<u64>) {

@@ -2,7 +2,7 @@
 //! nanoseconds since midnight.
 
 use super::reader::{
-    BATCH, Cause, Damage, Instrument, MarketReader, Origin, Position, ReadError, ReadOptions, Tally,
+    BATCH, Cause, Damage, Instrument, MarketReader, Origin, Position, ReadError, ReadOptions, Tally, counted,
 };
 use super::step::Step;
 use super::{Compression, Format, Input, Kind, MarketEvent};
@@ -376,11 +376,7 @@ impl MarketReader for ItchReader {
     }
 
     fn causes(&self) -> Vec<Cause> {
-        CAUSES
-            .iter()
-            .zip(self.causes)
-            .map(|(&(name, meaning), count)| Cause { name, meaning, count })
-            .collect()
+        counted(&CAUSES, &self.causes)
     }
 
     fn progress(&self) -> (u64, Option<u64>) {

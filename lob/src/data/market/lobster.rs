@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 
 use super::bitstamp::shown;
 use super::lines::Lines;
-use super::reader::{BATCH, Cause, Instrument, MarketReader, Origin, ReadError, ReadOptions, Tally};
+use super::reader::{BATCH, Cause, Instrument, MarketReader, Origin, ReadError, ReadOptions, Tally, counted};
 use super::step::{Step, StepGuess};
 use super::{Compression, Format, Input, Kind, MarketEvent};
 use crate::{Nanos, Price, Quantity, Side};
@@ -236,11 +236,7 @@ impl MarketReader for LobsterReader {
     }
 
     fn causes(&self) -> Vec<Cause> {
-        CAUSES
-            .iter()
-            .zip(self.causes)
-            .map(|(&(name, meaning), count)| Cause { name, meaning, count })
-            .collect()
+        counted(&CAUSES, &self.causes)
     }
 
     fn progress(&self) -> (u64, Option<u64>) {

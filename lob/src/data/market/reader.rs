@@ -112,6 +112,12 @@ pub struct Cause {
     pub count: u64,
 }
 
+/// Names and meanings of a reader's causes with their counts.
+pub(super) fn counted(causes: &[(&'static str, &'static str)], counts: &[u64]) -> Vec<Cause> {
+    let pairs = causes.iter().zip(counts);
+    pairs.map(|(&(name, meaning), &count)| Cause { name, meaning, count }).collect()
+}
+
 /// Damaged records that are kept with their place; the others are only counted.
 pub const KEPT_DAMAGES: usize = 20;
 

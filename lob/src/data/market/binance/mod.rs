@@ -5,7 +5,7 @@ mod chain;
 mod scan;
 
 use super::lines::Lines;
-use super::reader::{BATCH, Cause, Instrument, MarketReader, Origin, ReadError, ReadOptions, Tally};
+use super::reader::{BATCH, Cause, Instrument, MarketReader, Origin, ReadError, ReadOptions, Tally, counted};
 use super::step::{Step, StepGuess};
 use super::{Compression, Format, Input, Kind, MarketEvent};
 use crate::{Nanos, Price, Quantity, Side};
@@ -470,7 +470,7 @@ impl MarketReader for BinanceReader {
     fn causes(&self) -> Vec<Cause> {
         let mut counts = self.causes;
         counts[CAUSES.len() - 1] = self.books.chains.iter().map(|chain| chain.held.len() as u64).sum();
-        CAUSES.iter().zip(counts).map(|(&(name, meaning), count)| Cause { name, meaning, count }).collect()
+        counted(&CAUSES, &counts)
     }
 
     fn progress(&self) -> (u64, Option<u64>) {
