@@ -23,6 +23,7 @@
 
 pub mod account;
 pub mod book;
+pub mod calibration;
 pub mod data;
 mod digest;
 mod error;
