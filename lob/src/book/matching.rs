@@ -415,6 +415,71 @@ impl OrderBook {
         }
     }
 
+    /// A market order of `owner` trades with one resting order, whatever its place in the queue: what a replayed market says has
+    /// happened. The same events as [`submit`](Self::submit) of a market order. Returns the lots traded: `quantity`, or what the order shows.
+    ///
+    /// # Errors
+    /// [`RejectReason::UnknownHandle`] if no such order rests; [`RejectReason::OwnerOutOfRange`], [`RejectReason::ZeroQuantity`],
+    /// [`RejectReason::BookFull`]. Nothing is reported then, and the book is unchanged.
+    pub(crate) fn execute(
+        &mut self,
+        owner: Owner,
+        handle: Handle,
+        quantity: Quantity,
+        events: &mut Vec<Event>,
+    ) -> Result<Quantity, RejectReason> {
+        if !self.owners.admit(owner) {
+            return Err(RejectReason::OwnerOutOfRange(owner));
+        } else if quantity.is_zero() {
+            return Err(RejectReason::ZeroQuantity);
+        } else if self.arena.is_full() {
+            return Err(RejectReason::BookFull);
+        }
+        let node = self.arena.find(handle).filter(|node| node.state == State::Resting);
+        let node = node.ok_or(RejectReason::UnknownHandle(handle))?;
+        let (side, price) = (node.side, Price(node.price));
+        let taker_slot = self.arena.take();
+        let taker = self.arena.handle(taker_slot);
+        self.arena.get_mut(taker_slot).extra = NONE;
+        let aggressor = side.opposite();
+        events.push(Event::Accepted { handle: taker, owner, side: aggressor, price: None, quantity });
+        let slot = handle.slot_number();
+        let maker = self.arena.get_mut(slot);
+        let traded = quantity.0.min(maker.visible);
+        maker.visible -= traded;
+        let (maker_owner, visible, extra) = (maker.owner, maker.visible, maker.extra);
+        let hidden = if extra == NONE { 0 } else { self.extras.get(extra).hidden };
+        let level = self.ladders[side.index()].level_mut(rank(side, price));
+        level.visible -= traded;
+        self.open[side.index()] -= traded;
+        self.last_trade = Some(price);
+        events.push(Event::Trade {
+            maker: handle,
+            taker,
+            maker_owner,
+            taker_owner: owner,
+            price,
+            quantity: Quantity(traded),
+            maker_left: Quantity(visible + hidden),
+            aggressor,
+        });
+        if visible == 0 {
+            if hidden > 0 {
+                self.replenish(slot, events);
+            } else {
+                level.unlink(&mut self.arena.nodes, slot);
+                if level.count == 0 {
+                    self.ladders[side.index()].vacate(rank(side, price));
+                }
+                self.release(slot);
+            }
+        }
+        self.arena.free(taker_slot);
+        self.fire_stops(events);
+        self.debug_check();
+        Ok(Quantity(traded))
+    }
+
     /// Trades an incoming order with the best of the other side, as far as its threshold and quantity go.
     pub(super) fn trade(&mut self, incoming: &mut Incoming, events: &mut Vec<Event>) {
         let opposite = incoming.side.opposite();

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FlowParams, HawkesParams, Imbalance, Opening, Profile, QueueReactiveParams, Shape, StrategicParams,
+    FlowParams, HawkesParams, HistoryError, Imbalance, Opening, Profile, QueueReactiveParams, ReplayParams,
+    Shape, StrategicParams,
 };
 use crate::data::NpzError;
 use crate::models::FeeConfig;
@@ -43,6 +44,8 @@ pub enum FlowConfig {
     Hawkes(Box<HawkesParams>),
     /// The queue-reactive model.
     QueueReactive(Box<QueueReactiveParams>),
+    /// Recorded events.
+    Replay(Box<ReplayParams>),
 }
 
 /// The market `strategic`.
@@ -64,6 +67,7 @@ impl FlowConfig {
             Self::Strategic(_) => "strategic",
             Self::Hawkes(_) => "hawkes",
             Self::QueueReactive(_) => "queue_reactive",
+            Self::Replay(_) => "replay",
         }
     }
 
@@ -74,6 +78,7 @@ impl FlowConfig {
             Self::Strategic(market) => &market.flow.opening,
             Self::Hawkes(params) => &params.opening,
             Self::QueueReactive(params) => &params.opening,
+            Self::Replay(params) => &params.opening,
         }
     }
 
@@ -84,6 +89,7 @@ impl FlowConfig {
             Self::Strategic(market) => &mut market.flow.opening,
             Self::Hawkes(params) => &mut params.opening,
             Self::QueueReactive(params) => &mut params.opening,
+            Self::Replay(params) => &mut params.opening,
         }
     }
 
@@ -94,6 +100,7 @@ impl FlowConfig {
             Self::Strategic(market) => &market.flow.profile,
             Self::Hawkes(params) => &params.profile,
             Self::QueueReactive(params) => &params.profile,
+            Self::Replay(params) => &params.profile,
         }
     }
 
@@ -104,6 +111,7 @@ impl FlowConfig {
             Self::Strategic(market) => &mut market.flow.profile,
             Self::Hawkes(params) => &mut params.profile,
             Self::QueueReactive(params) => &mut params.profile,
+            Self::Replay(params) => &mut params.profile,
         }
     }
 
@@ -122,8 +130,38 @@ impl FlowConfig {
             Self::QueueReactive(params) => {
                 params.opening.shape = Shape::from_npz(path, params.opening.levels)?
             }
+            Self::Replay(_) => {
+                let legal = "none: a replayed market has its own file";
+                let error = ParameterError::new("flow_file", path.as_ref().display(), legal);
+                return Err(NpzError::file(path.as_ref(), error.into()));
+            }
         }
         Ok(self)
+    }
+
+    /// Reads the recorded events of a replayed market, a relative path from `directory`; other markets need nothing read.
+    ///
+    /// # Errors
+    /// As [`ReplayParams::load`].
+    pub fn load(&mut self, directory: impl AsRef<Path>) -> Result<(), HistoryError> {
+        match self {
+            Self::Replay(params) => params.load(directory.as_ref()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a session can go on for so many seconds after t = 0: history ends some time.
+    ///
+    /// # Errors
+    /// If the episodes of a replayed market are shorter.
+    pub fn check_length(&self, seconds: f64) -> Result<(), ParameterError> {
+        match self {
+            Self::Replay(params) if params.episode_seconds < seconds => {
+                let legal = format!("at least {seconds}, the length of the task");
+                Err(ParameterError::new("flow.replay.episode_seconds", params.episode_seconds, legal))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Checks every field.
@@ -145,6 +183,7 @@ impl FlowConfig {
                 .and_then(|()| market.trader.validate().map_err(|error| error.within("trader"))),
             Self::Hawkes(params) => params.validate(),
             Self::QueueReactive(params) => params.validate(),
+            Self::Replay(params) => params.validate(),
         };
         checked.map_err(|error| error.within(self.name()))
     }
@@ -201,7 +240,7 @@ impl MarketConfig {
 mod yaml {
     use thiserror::Error;
 
-    use super::{MarketConfig, NpzError, ParameterError, Path, PathBuf};
+    use super::{HistoryError, MarketConfig, NpzError, ParameterError, Path, PathBuf};
 
     /// A market configuration that cannot be used.
     #[derive(Debug, Error)]
@@ -233,6 +272,14 @@ mod yaml {
         /// The order-flow file it names cannot be used.
         #[error(transparent)]
         FlowFile(#[from] NpzError),
+        /// The recorded events it names cannot be used.
+        #[error("{}: {problem}", path.display())]
+        History {
+            /// The configuration.
+            path: PathBuf,
+            /// Why.
+            problem: HistoryError,
+        },
     }
 
     impl MarketConfig {
@@ -251,7 +298,9 @@ mod yaml {
             let invalid = |problem| MarketConfigError::Parameter { path: path.clone(), problem };
             config.validate().map_err(invalid)?;
             let directory = path.parent().unwrap_or(Path::new(""));
-            let config = config.load_flow_file(directory)?;
+            let mut config = config.load_flow_file(directory)?;
+            let unread = |problem| MarketConfigError::History { path: path.clone(), problem };
+            config.flow.load(directory).map_err(unread)?;
             config.validate().map_err(invalid)?;
             Ok(config)
         }

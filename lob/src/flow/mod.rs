@@ -15,6 +15,7 @@ mod params;
 mod profile;
 mod queue_reactive;
 mod queue_reactive_flow;
+mod replay;
 mod sampler;
 mod size;
 
@@ -32,6 +33,10 @@ pub use queue_reactive::{
     MAX_QUEUES, MAX_TABLE, QueueModel, QueueReactiveParams, ReferencePrice, SecondQueue,
 };
 pub use queue_reactive_flow::QueueReactiveFlow;
+pub use replay::{
+    FeedLevel, History, HistoryError, Part, QueueEstimate, QueueState, ReplayFlow, ReplayParams, Starts,
+    TakenLiquidity,
+};
 pub use sampler::SizeSampler;
 pub use size::{MAX_SIZE, MAX_SUPPORT, SizeDistribution};
 
@@ -59,6 +64,8 @@ pub enum Flow {
     Hawkes(Box<HawkesFlow>),
     /// The queue-reactive model.
     QueueReactive(Box<QueueReactiveFlow>),
+    /// Recorded events.
+    Replay(Box<ReplayFlow>),
 }
 
 impl Flow {
@@ -74,6 +81,7 @@ impl Flow {
             FlowConfig::QueueReactive(params) => {
                 Self::QueueReactive(Box::new(QueueReactiveFlow::new(params)?))
             }
+            FlowConfig::Replay(params) => Self::Replay(Box::new(ReplayFlow::new(params)?)),
         })
     }
 }
@@ -84,6 +92,7 @@ impl OrderFlow for Flow {
             Self::Noise(flow) => flow.reset(),
             Self::Hawkes(flow) => flow.reset(),
             Self::QueueReactive(flow) => flow.reset(),
+            Self::Replay(flow) => flow.reset(),
         }
     }
 
@@ -93,6 +102,7 @@ impl OrderFlow for Flow {
             Self::Noise(flow) => flow.act(market, rng),
             Self::Hawkes(flow) => flow.act(market, rng),
             Self::QueueReactive(flow) => flow.act(market, rng),
+            Self::Replay(flow) => flow.act(market, rng),
         }
     }
 }

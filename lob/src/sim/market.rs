@@ -41,6 +41,19 @@ pub struct AgentFill {
     pub others: [Option<Price>; 2],
 }
 
+/// Lots of the crowd that an agent's order took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct TakenLots {
+    /// The crowd's order.
+    pub(crate) maker: Handle,
+    /// Its side.
+    pub(crate) side: Side,
+    /// Its price, in ticks.
+    pub(crate) price: Price,
+    /// Lots.
+    pub(crate) lots: u64,
+}
+
 /// A book with its traffic: the requests of flow, strategic trader and agents all go through it.
 #[derive(Clone, Debug)]
 pub struct Market {
@@ -58,6 +71,12 @@ pub struct Market {
     has_agents: bool,
     /// True if somebody waits to be told what happens to agents' orders.
     has_listeners: bool,
+    /// True if the flow wants to know what agents took from the crowd.
+    notes_taken: bool,
+    /// What agents took from the crowd and nobody has asked for yet: which order, at which price, how many lots.
+    taken: Vec<TakenLots>,
+    /// One more than the highest owner number that an agent has used.
+    agents_end: u32,
     touch: [Option<Price>; 2],
     /// Number of the first request after [`mark`](Self::mark), and the best prices right after it, once it was carried out.
     marked: u64,
@@ -87,6 +106,9 @@ impl Market {
             foreign_requests: 0,
             has_agents: false,
             has_listeners: false,
+            notes_taken: false,
+            taken: Vec::new(),
+            agents_end: FIRST_AGENT.0,
             touch: [None; 2],
             marked: 0,
             touch_after_mark: None,
@@ -108,6 +130,7 @@ impl Market {
         (self.marked, self.touch_after_mark) = (0, None);
         self.fills.clear();
         self.agent_events.clear();
+        self.taken.clear();
         self.log.iter_mut().for_each(Vec::clear);
         self.digest.iter_mut().for_each(|digest| *digest = EventDigest::new());
     }
@@ -271,6 +294,56 @@ impl Market {
         })
     }
 
+    /// A market order of the crowd trades with one resting order, whatever its place in the queue: see [`OrderBook::execute`]. Returns the lots
+    /// traded, 0 if no such order rests.
+    pub(crate) fn execute(&mut self, handle: Handle, quantity: Quantity) -> u64 {
+        let traded = self.request(CROWD, |book, events| book.execute(CROWD, handle, quantity, events));
+        traded.map_or(0, |traded| traded.0)
+    }
+
+    /// Counts a market order of the crowd that [`execute`](Self::execute) carries out in parts.
+    pub(crate) fn count_market_order(&mut self, side: Side, lots: u64) {
+        let tally = &mut self.tally.market[side.index()];
+        *tally = tally.saturating_add(lots);
+    }
+
+    /// Counts a limit order of the crowd that is put into the book by other means.
+    pub(crate) fn count_limit_order(&mut self, side: Side, lots: u64) {
+        let tally = &mut self.tally.limit[side.index()];
+        *tally = tally.saturating_add(lots);
+    }
+
+    /// Submits an order of the crowd that has been counted already.
+    pub(crate) fn submit_uncounted(&mut self, order: NewOrder) -> Result<Handle, RejectReason> {
+        self.request(CROWD, |book, events| book.submit(order, events))
+    }
+
+    /// Counts lots that traded outside the book: hidden ones, say.
+    pub(crate) fn count_traded(&mut self, lots: u64) {
+        self.traded = self.traded.saturating_add(lots);
+    }
+
+    /// Puts lots of the crowd into the book that are not to be counted as a new limit order. `None` if they were refused.
+    pub(crate) fn put_back(&mut self, side: Side, price: Price, quantity: Quantity) -> Option<Handle> {
+        self.request(CROWD, |book, events| book.submit_plain_limit(CROWD, side, price, quantity, events)).ok()
+    }
+
+    /// Notes what agents take from the crowd, from now on.
+    pub(crate) fn note_taken(&mut self) {
+        self.has_agents = true;
+        self.notes_taken = true;
+    }
+
+    /// What agents took from the crowd since this was last asked.
+    pub(crate) fn drain_taken(&mut self) -> std::vec::Drain<'_, TakenLots> {
+        self.taken.drain(..)
+    }
+
+    /// Owner numbers that agents have used.
+    pub(crate) fn agents(&self) -> impl Iterator<Item = Owner> + use<> {
+        (FIRST_AGENT.0..self.agents_end).map(Owner)
+    }
+
     /// Cancels an order of `owner`; see [`OrderBook::cancel`].
     ///
     /// # Errors
@@ -338,7 +411,10 @@ impl Market {
     fn begin(&mut self, owner: Owner) {
         self.events.clear();
         self.requests += 1;
-        self.foreign_requests += u64::from(owner != CROWD);
+        if owner != CROWD {
+            self.foreign_requests += 1;
+            self.agents_end = self.agents_end.max(owner.0 + 1);
+        }
     }
 
     #[inline(always)]
@@ -383,6 +459,10 @@ impl Market {
                         let others = self.others_before(maker_owner, taker, aggressor);
                         let owner = maker_owner;
                         self.fills.push(AgentFill { time, owner, handle: maker, fill, touch, others });
+                    }
+                    if self.notes_taken && maker_owner == CROWD && taker_owner >= FIRST_AGENT {
+                        let side = aggressor.opposite();
+                        self.taken.push(TakenLots { maker, side, price, lots: quantity.0 });
                     }
                     if taker_owner >= FIRST_AGENT {
                         let fill = Fill { side: aggressor, price, quantity, liquidity: Liquidity::Taker };

@@ -136,7 +136,14 @@ impl Simulator {
         let start = Arc::clone(&self.start);
         self.seed = seed;
         self.market.clear(-start.lead_in_seconds);
-        for (distance, &volume) in start.volumes.iter().enumerate() {
+        let volumes: &[Quantity] = match &mut self.flow {
+            Flow::Replay(flow) => {
+                flow.begin(seed, &mut self.market);
+                &[]
+            }
+            _ => &start.volumes,
+        };
+        for (distance, &volume) in volumes.iter().enumerate() {
             let distance = distance as i64;
             let bid = NewOrder::limit(start.owner, Side::Buy, Price(start.best_bid.0 - distance), volume);
             let ask = NewOrder::limit(start.owner, Side::Sell, Price(start.best_ask.0 + distance), volume);
@@ -174,6 +181,7 @@ impl Simulator {
                         Flow::Noise(flow) => play(flow, market, flow_rng, now, alone_until),
                         Flow::Hawkes(flow) => play(&mut **flow, market, flow_rng, now, alone_until),
                         Flow::QueueReactive(flow) => play(&mut **flow, market, flow_rng, now, alone_until),
+                        Flow::Replay(flow) => play(&mut **flow, market, flow_rng, now, alone_until),
                     };
                     self.flow_events += events;
                     self.queue.reschedule_first(next);
@@ -281,6 +289,11 @@ impl Simulator {
     #[inline]
     pub fn market_mut(&mut self) -> &mut Market {
         &mut self.market
+    }
+
+    /// The background flow.
+    pub fn flow(&self) -> &Flow {
+        &self.flow
     }
 
     /// Best bid and best ask of the opening book.
