@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use lob::data::market::{Instrument, Kind, MarketEvent, Origin};
+use lob::data::market::{Instrument, Kind, MarketEvent, Origin, Step};
 use lob::flow::{
     Flow, FlowConfig, History, HistoryError, Part, QueueEstimate, ReplayFlow, ReplayParams, Starts,
     TakenLiquidity,
 };
-use lob::sim::{AgentFill, CROWD, FIRST_AGENT, Latency, Simulator};
+use lob::sim::{AgentFill, CROWD, FIRST_AGENT, LatencyConfig, Simulator};
 use lob::{BookConfig, Nanos, NewOrder, Price, Quantity, Side};
 
 const SECOND: u64 = 1_000_000_000;
@@ -43,9 +43,9 @@ fn both(simulator: &Simulator, side: Side) -> [Vec<(Price, u64)>; 2] {
 #[test]
 fn without_agents_the_book_is_that_of_history() {
     for (name, episode) in [
-        ("binance_usdm_btcusdt_20240808.gz", 40.0),
-        ("binance_spot_btcusdt_20240808.gz", 40.0),
-        ("bitstamp_l3_btcusd_2015-05-01.csv.xz", 4_000.0),
+        ("binance_usdm_btcusdt_20240808.gz", 10.0),
+        ("binance_spot_btcusdt_20240808.gz", 10.0),
+        ("bitstamp_l3_btcusd_2015-05-01.csv.xz", 1_000.0),
     ] {
         let Some(path) = sample(name) else { return };
         for taken_liquidity in [TakenLiquidity::Restored, TakenLiquidity::Consumed] {
@@ -78,4 +78,345 @@ fn without_agents_the_book_is_that_of_history() {
             assert!(same > 180, "{name}: {same} compared, {crossed} crossed");
         }
     }
+}
+
+fn instrument() -> Instrument {
+    Instrument {
+        symbol: "TEST".into(),
+        tick: Step::ONE,
+        tick_origin: Origin::Given,
+        lot: Step::ONE,
+        lot_origin: Origin::Given,
+    }
+}
+
+fn event(kind: Kind, seconds: f64, side: Side, price: i64, lots: u64) -> MarketEvent {
+    let time = Nanos((seconds * SECOND as f64).round() as u64);
+    let event = MarketEvent::new(kind, time, time);
+    MarketEvent {
+        price: Price(price),
+        quantity: Quantity(lots),
+        side: Some(side),
+        flags: MarketEvent::LAST,
+        ..event
+    }
+}
+
+fn level(seconds: f64, side: Side, price: i64, lots: u64) -> MarketEvent {
+    event(Kind::Level, seconds, side, price, lots)
+}
+
+/// `side`: the aggressor's.
+fn trade(seconds: f64, side: Side, price: i64, lots: u64) -> MarketEvent {
+    event(Kind::Trade, seconds, side, price, lots)
+}
+
+fn add(seconds: f64, id: u64, side: Side, price: i64, lots: u64) -> MarketEvent {
+    MarketEvent { id, ..event(Kind::Add, seconds, side, price, lots) }
+}
+
+fn execute(seconds: f64, id: u64, side: Side, price: i64, lots: u64) -> MarketEvent {
+    MarketEvent { id, ..event(Kind::Execute, seconds, side, price, lots) }
+}
+
+fn delete(seconds: f64, id: u64, side: Side) -> MarketEvent {
+    MarketEvent { id, ..event(Kind::Delete, seconds, side, 0, 0) }
+}
+
+/// A session over all of these events, t = 0 at the first; the agent's orders are sent at once.
+fn play(events: &[MarketEvent], change: impl FnOnce(&mut ReplayParams)) -> Simulator {
+    // The last event keeps the episode open.
+    let mut events = events.to_vec();
+    let end = events.last().unwrap().exchange_time.0 + 10 * SECOND;
+    let last = MarketEvent::new(Kind::SnapshotEnd, Nanos(end), Nanos(end));
+    events.push(last);
+    let mut params = ReplayParams::new("made up", 5.0);
+    params.lead_in_seconds = 0.0;
+    params.starts = Some(Starts::At(vec![0.0]));
+    change(&mut params);
+    params.play(History::new(instrument(), events, false).unwrap()).unwrap();
+    let mut simulator = simulator(params);
+    simulator.add_desk(LatencyConfig::default().compile("").unwrap());
+    simulator.reset(0);
+    simulator.run_until(0.5);
+    simulator
+}
+
+fn order(simulator: &mut Simulator, order: NewOrder) {
+    simulator.market_mut().submit(NewOrder { owner: FIRST_AGENT, ..order }).unwrap();
+}
+
+fn bid(simulator: &mut Simulator, price: i64, lots: u64) {
+    order(simulator, NewOrder::limit(FIRST_AGENT, Side::Buy, Price(price), Quantity(lots)));
+}
+
+/// Times in tenths of a second, prices and lots of the agent's fills.
+fn fills(simulator: &mut Simulator) -> Vec<(i64, i64, u64)> {
+    let shown =
+        |fill: AgentFill| ((fill.time * 10.0).round() as i64, fill.fill.price.0, fill.fill.quantity.0);
+    simulator.market_mut().drain_fills().map(shown).collect()
+}
+
+/// Lots of the crowd at a price.
+fn crowd(simulator: &Simulator, side: Side, price: i64) -> u64 {
+    let orders = simulator.market().book().orders_at(side, Price(price));
+    orders.filter(|order| order.owner == CROWD).map(|order| order.visible.0).sum()
+}
+
+/// Lots of the crowd ahead of the agent's first order at a price.
+fn ahead(simulator: &Simulator, side: Side, price: i64) -> u64 {
+    let orders = simulator.market().book().orders_at(side, Price(price));
+    orders.take_while(|order| order.owner == CROWD).map(|order| order.visible.0).sum()
+}
+
+const OPENING: [(Side, i64, u64); 4] =
+    [(Side::Buy, 100, 10), (Side::Buy, 99, 20), (Side::Sell, 102, 10), (Side::Sell, 103, 20)];
+
+fn levels(more: &[MarketEvent]) -> Vec<MarketEvent> {
+    let opening = OPENING.map(|(side, price, lots)| level(0.0, side, price, lots));
+    opening.into_iter().chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn an_order_in_a_level_is_filled_once_trades_have_gone_through_its_queue() {
+    let events = levels(&[
+        trade(1.0, Side::Sell, 100, 4),
+        level(1.0, Side::Buy, 100, 6),
+        trade(2.0, Side::Sell, 100, 7),
+        level(2.0, Side::Buy, 100, 0),
+        trade(3.0, Side::Sell, 100, 5),
+    ]);
+    let mut simulator = play(&events, |_| {});
+    bid(&mut simulator, 100, 3);
+    simulator.run_until(1.5);
+    assert_eq!((ahead(&simulator, Side::Buy, 100), crowd(&simulator, Side::Buy, 100)), (6, 6));
+    simulator.run_until(5.0);
+    // One lot of the second trade is left for it; history knows nothing of it.
+    assert_eq!(fills(&mut simulator), [(20, 100, 1), (30, 100, 2)]);
+}
+
+#[test]
+fn withdrawn_lots_move_an_order_forward_as_the_model_says() {
+    let events = levels(&[level(1.0, Side::Buy, 100, 20), level(2.0, Side::Buy, 100, 12)]);
+    for (model, expected) in [(QueueEstimate::RiskAverse, 10), (QueueEstimate::Proportional, 6)] {
+        let mut simulator = play(&events, |params| params.queue = Some(model));
+        bid(&mut simulator, 100, 3);
+        simulator.run_until(1.5);
+        assert_eq!((ahead(&simulator, Side::Buy, 100), crowd(&simulator, Side::Buy, 100)), (10, 20));
+        simulator.run_until(2.5);
+        assert_eq!(
+            (ahead(&simulator, Side::Buy, 100), crowd(&simulator, Side::Buy, 100)),
+            (expected, 12),
+            "{model:?}"
+        );
+    }
+}
+
+#[test]
+fn prices_that_go_through_an_order_fill_it() {
+    // The bid at 101 stands alone; then somebody sells at 100, or asks for less than 101.
+    for (events, consumed) in [
+        (levels(&[trade(1.0, Side::Sell, 100, 2)]), vec![(10, 101, 2)]),
+        (levels(&[level(1.0, Side::Sell, 101, 2)]), vec![(10, 101, 2)]),
+    ] {
+        let mut simulator = play(&events, |_| {});
+        bid(&mut simulator, 101, 5);
+        simulator.run_until(2.0);
+        assert_eq!(fills(&mut simulator), [(10, 101, 5)]);
+        let mut simulator = play(&events, |params| params.taken_liquidity = TakenLiquidity::Consumed);
+        bid(&mut simulator, 101, 5);
+        simulator.run_until(2.0);
+        assert_eq!(fills(&mut simulator), consumed);
+    }
+}
+
+#[test]
+fn lots_that_an_agent_took_come_back_or_stay_away() {
+    let events = levels(&[
+        level(1.0, Side::Buy, 98, 5),
+        level(2.0, Side::Sell, 102, 12),
+        level(3.0, Side::Sell, 102, 0),
+        level(4.0, Side::Sell, 102, 4),
+    ]);
+    for (taken_liquidity, expected) in
+        [(TakenLiquidity::Restored, [10, 12, 0, 4]), (TakenLiquidity::Consumed, [4, 6, 0, 4])]
+    {
+        let mut simulator = play(&events, |params| params.taken_liquidity = taken_liquidity);
+        order(&mut simulator, NewOrder::market(FIRST_AGENT, Side::Buy, Quantity(6)));
+        assert_eq!(crowd(&simulator, Side::Sell, 102), 4);
+        for (moment, expected) in [1.5, 2.5, 3.5, 4.5].into_iter().zip(expected) {
+            simulator.run_until(moment);
+            assert_eq!(crowd(&simulator, Side::Sell, 102), expected, "{taken_liquidity:?} at {moment}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_offered_beside_an_agent_waits_until_it_can() {
+    let events = levels(&[level(1.0, Side::Sell, 101, 2), level(2.0, Side::Sell, 103, 21)]);
+    let mut simulator = play(&events, |params| params.taken_liquidity = TakenLiquidity::Consumed);
+    bid(&mut simulator, 101, 5);
+    simulator.run_until(1.5);
+    // The agent has bought both lots, and its bid is still there.
+    assert_eq!(crowd(&simulator, Side::Sell, 101), 0);
+    simulator.market_mut().mass_cancel(FIRST_AGENT, None);
+    simulator.run_until(2.5);
+    assert_eq!((crowd(&simulator, Side::Sell, 101), crowd(&simulator, Side::Sell, 103)), (0, 21));
+}
+
+fn orders(more: &[MarketEvent]) -> Vec<MarketEvent> {
+    let opening = [
+        add(0.0, 1, Side::Buy, 100, 5),
+        add(0.0, 2, Side::Buy, 99, 5),
+        add(0.0, 3, Side::Sell, 102, 5),
+        add(0.0, 4, Side::Sell, 103, 5),
+    ];
+    opening.into_iter().chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn among_orders_the_place_in_the_queue_is_exact() {
+    let events = orders(&[
+        add(1.0, 5, Side::Buy, 100, 5),
+        execute(2.0, 1, Side::Buy, 100, 5),
+        execute(3.0, 5, Side::Buy, 100, 2),
+        delete(4.0, 5, Side::Buy),
+    ]);
+    for (taken_liquidity, left) in [(TakenLiquidity::Restored, 3), (TakenLiquidity::Consumed, 5)] {
+        let mut simulator = play(&events, |params| params.taken_liquidity = taken_liquidity);
+        bid(&mut simulator, 100, 4);
+        simulator.run_until(2.5);
+        assert_eq!(fills(&mut simulator), [], "the order ahead traded");
+        simulator.run_until(3.5);
+        assert_eq!(fills(&mut simulator), [(30, 100, 2)], "the order behind traded");
+        assert_eq!(crowd(&simulator, Side::Buy, 100), left, "{taken_liquidity:?}");
+        simulator.run_until(4.5);
+        assert_eq!(crowd(&simulator, Side::Buy, 100), 0);
+    }
+}
+
+#[test]
+fn an_order_of_history_trades_with_the_agents_it_meets() {
+    let events = orders(&[add(1.0, 5, Side::Sell, 101, 3), add(2.0, 6, Side::Buy, 98, 1)]);
+    for (taken_liquidity, lots, left) in
+        [(TakenLiquidity::Restored, 2, 3), (TakenLiquidity::Consumed, 2, 1), (TakenLiquidity::Restored, 4, 0)]
+    {
+        let mut simulator = play(&events, |params| params.taken_liquidity = taken_liquidity);
+        bid(&mut simulator, 101, lots);
+        simulator.run_until(2.5);
+        assert_eq!(fills(&mut simulator), [(10, 101, lots.min(3))]);
+        assert_eq!(crowd(&simulator, Side::Sell, 101), left, "{taken_liquidity:?}, {lots} lots");
+    }
+}
+
+#[test]
+fn lots_of_the_file_add_up_to_lots_of_the_market() {
+    let events = orders(&[
+        execute(1.0, 2, Side::Buy, 99, 2),
+        execute(2.0, 2, Side::Buy, 99, 1),
+        execute(3.0, 2, Side::Buy, 99, 2),
+    ]);
+    let mut simulator = play(&events, |params| params.lot_multiple = 3);
+    // Five lots of the file are nearly two of the market.
+    assert_eq!(crowd(&simulator, Side::Buy, 99), 2);
+    bid(&mut simulator, 101, 2);
+    simulator.run_until(5.0);
+    assert_eq!(fills(&mut simulator), [(20, 101, 1)]);
+}
+
+#[test]
+fn episodes_are_cut_at_the_given_times_and_split_by_time() {
+    let events: Vec<MarketEvent> = (0..100)
+        .flat_map(|second| {
+            let at = f64::from(second);
+            [level(at, Side::Buy, 100, 1 + second as u64), level(at, Side::Sell, 101, 1)]
+        })
+        .collect();
+    let origins = |part: Part, starts: Option<Starts>| {
+        let mut params = ReplayParams::new("made up", 9.0);
+        params.lead_in_seconds = 1.0;
+        (params.part, params.starts) = (part, starts);
+        params.play(History::new(instrument(), events.clone(), false).unwrap()).unwrap();
+        let mut simulator = simulator(params);
+        let mut origins: Vec<u64> = (0..200)
+            .map(|seed| {
+                simulator.reset(seed);
+                simulator.run_until(0.0);
+                let origin = replay(&simulator).origin();
+                // The book is that of the second before: an agent acts before the flow at the same time.
+                assert_eq!(crowd(&simulator, Side::Buy, 100), origin / SECOND);
+                origin
+            })
+            .collect();
+        origins.sort_unstable();
+        origins.dedup();
+        origins.into_iter().map(|origin| origin / SECOND).collect::<Vec<u64>>()
+    };
+    let all = origins(Part::All, None);
+    assert_eq!(all, [1, 10, 19, 28, 37, 46, 55, 64, 73, 82]);
+    let train = origins(Part::Train, None);
+    let test = origins(Part::Test, None);
+    assert_eq!((train, test), (all[..7].to_vec(), all[8..].to_vec()));
+    let given = Some(Starts::At(vec![50.0, 20.0, 0.5, 95.0]));
+    assert_eq!(origins(Part::All, given), [20, 50]);
+}
+
+#[test]
+fn sessions_are_the_same_for_the_same_seed() {
+    let Some(path) = sample("bitstamp_l3_btcusd_2015-05-01.csv.xz") else { return };
+    let mut params = ReplayParams::new(path, 300.0);
+    params.lot_multiple = 10_000_000;
+    params.load(Path::new("")).unwrap();
+    assert!(params.episodes() > 50);
+    let mut simulator = simulator(params);
+    simulator.add_desk(LatencyConfig::default().compile("").unwrap());
+    simulator.market_mut().keep_digest(true);
+    let mut digest = |seed| {
+        simulator.reset(seed);
+        simulator.run_until(100.0);
+        order(&mut simulator, NewOrder::market(FIRST_AGENT, Side::Buy, Quantity(50)));
+        let best = simulator.market().book().best_bid().unwrap();
+        bid(&mut simulator, best.0 + 1, 30);
+        simulator.run_until(300.0);
+        simulator.market().events_digest().unwrap()
+    };
+    let first = digest(7);
+    assert_ne!(digest(8), first);
+    assert_eq!(digest(7), first);
+}
+
+#[test]
+fn what_cannot_be_replayed_is_named() {
+    let failed = |change: fn(&mut ReplayParams)| {
+        let mut params = ReplayParams::new("made up", 5.0);
+        params.lead_in_seconds = 0.0;
+        change(&mut params);
+        let history = History::new(instrument(), levels(&[level(20.0, Side::Buy, 98, 1)]), false).unwrap();
+        params.play(history).unwrap_err().to_string()
+    };
+    let cases: [(fn(&mut ReplayParams), &str); 8] = [
+        (|p| p.episode_seconds = 50.0, "episode_seconds is 50; legal: such that an episode fits"),
+        (|p| p.episode_seconds = f64::NAN, "episode_seconds is NaN"),
+        (|p| p.lot_multiple = 0, "lot_multiple is 0"),
+        (|p| p.queue = Some(QueueEstimate::Power(-1.0)), "queue.power is -1"),
+        (|p| p.starts = Some(Starts::At(vec![])), "starts.at is an empty list"),
+        (|p| p.until_seconds = Some(0.0), "until_seconds is 0"),
+        (|p| p.train_share = 1.0, "train_share is 1"),
+        (|p| p.tick = Some("x".into()), "tick is \"x\"; legal: a decimal number above 0, such as 0.01"),
+    ];
+    for (change, expected) in cases {
+        let message = failed(change);
+        assert!(message.starts_with(expected), "{message}");
+    }
+    let mut params = ReplayParams::new("no such file", 5.0);
+    let unread = Simulator::new(&FlowConfig::Replay(Box::new(params.clone())), BookConfig::default());
+    assert!(
+        unread.unwrap_err().to_string().starts_with("file is no such file; legal: a file that has been read")
+    );
+    assert!(matches!(params.load(Path::new("")), Err(HistoryError::Read { .. })));
+    params.queue = Some(QueueEstimate::Proportional);
+    let exact = params.play(History::new(instrument(), orders(&[]), false).unwrap()).unwrap_err();
+    assert!(exact.to_string().starts_with("queue is a model; legal: none"), "{exact}");
+    let no_book = History::new(instrument(), vec![trade(0.0, Side::Buy, 5, 5)], false).unwrap_err();
+    assert!(no_book.to_string().starts_with("neither orders nor levels"));
 }
