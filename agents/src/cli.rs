@@ -15,6 +15,7 @@ mod bench_env;
 mod calibrate_impact;
 mod compare;
 mod data;
+mod data_replay;
 mod env_args;
 mod episode;
 mod estimate;

@@ -20,6 +20,8 @@ pub(super) enum Command {
     Check(SurveyArgs),
     /// Write one instrument's events as an npz file that the hftbacktest package plays
     Convert(ConvertArgs),
+    /// Play a file's book: watch it, or quote in it and see every order's fate
+    Replay(super::data_replay::ReplayArgs),
 }
 
 /// The file, and how it is read.
@@ -76,6 +78,7 @@ pub(super) fn run(command: &Command) -> Result<(), Failure> {
             if unsound.is_empty() { Ok(()) } else { Err(Failure::Unsound(unsound.join("; "))) }
         }
         Command::Convert(arguments) => convert(arguments),
+        Command::Replay(arguments) => super::data_replay::run(arguments),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod parquet;
 mod render;
+mod replay;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,10 @@ use serde::Serialize;
 
 pub use parquet::write_parquet;
 pub use render::{render_check, render_info};
+pub use replay::{Outcome, Played, PlayedOrder, QuotePlan, play};
+
+/// Nanoseconds in a second.
+pub(crate) const NANOS: f64 = 1e9;
 
 /// What a file of market data holds: docs/cli.md, "lobgym data".
 #[derive(Clone, Debug, Serialize)]

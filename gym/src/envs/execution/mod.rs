@@ -148,6 +148,7 @@ impl Execution {
     pub fn new(config: &ExecutionConfig, market: &ResolvedMarket) -> Result<Self, ParameterError> {
         config.validate()?;
         let task = config.task();
+        market.flow.check_length(task.horizon_seconds)?;
         let opening = market.flow.opening();
         let mean_shape = opening.mean_shape();
         let Some(mean_shape) = mean_shape.get(..config.levels) else {

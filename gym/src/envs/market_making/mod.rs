@@ -108,6 +108,7 @@ impl MarketMaking {
     /// The first setting that is not legal.
     pub fn new(config: &MarketMakingConfig, market: &ResolvedMarket) -> Result<Self, ParameterError> {
         config.validate()?;
+        market.flow.check_length(config.step_seconds * config.steps as f64)?;
         let opening = market.flow.opening();
         // Room for the opening book and a drift of its own width; what lies further out is found more slowly.
         let window_levels = (4 * opening.levels).next_power_of_two().clamp(64, 4096);

@@ -244,15 +244,21 @@ impl ReplayParams {
     /// What is wrong with the file or a field.
     pub fn load(&mut self, directory: &Path) -> Result<(), HistoryError> {
         self.validate()?;
-        let path = directory.join(&self.file);
-        let options = ReadOptions {
+        let history = History::read(&directory.join(&self.file), &self.read_options()?)?;
+        self.play(history)
+    }
+
+    /// How the file is read.
+    ///
+    /// # Errors
+    /// If `tick` or `lot` is no size.
+    pub fn read_options(&self) -> Result<ReadOptions, ParameterError> {
+        Ok(ReadOptions {
             strict: false,
             tick: self.step("tick", self.tick.as_deref())?,
             lot: self.step("lot", self.lot.as_deref())?,
             symbols: self.symbol.iter().cloned().collect(),
-        };
-        let history = History::read(&path, &options)?;
-        self.play(history)
+        })
     }
 
     /// Plays this history instead of the file's.

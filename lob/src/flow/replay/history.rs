@@ -54,6 +54,8 @@ pub struct History {
     instrument: Instrument,
     level: FeedLevel,
     events: Vec<MarketEvent>,
+    /// Stamps of the first and the last event, those included that make no book.
+    span: (u64, u64),
     /// The book before the event of this index.
     checkpoints: Vec<(usize, FeedBook)>,
     /// True if trades that name no order met orders that the feed does not show.
@@ -105,6 +107,8 @@ impl History {
         mut events: Vec<MarketEvent>,
         hidden_trades: bool,
     ) -> Result<Self, HistoryError> {
+        let stamps = || events.iter().map(|event| event.exchange_time.0);
+        let span = (stamps().min().unwrap_or(0), stamps().max().unwrap_or(0));
         events.retain(|event| !matches!(event.kind, Kind::Best | Kind::Unchanged) && in_range(event.price));
         let has = |kind: Kind| events.iter().any(|event| event.kind == kind);
         let level = match (has(Kind::Add), has(Kind::Level)) {
@@ -117,7 +121,7 @@ impl History {
         };
         order(&mut events);
         let mut history =
-            Self { instrument, level, events, checkpoints: Vec::new(), hidden_trades, damaged: 0 };
+            Self { instrument, level, events, span, checkpoints: Vec::new(), hidden_trades, damaged: 0 };
         let mut book = FeedBook::new(WINDOW);
         let stride = history.events.len().div_ceil(CHECKPOINTS).max(1);
         for (index, event) in history.events.iter().enumerate() {
@@ -152,8 +156,7 @@ impl History {
 
     /// Stamps of the first and the last event, in nanoseconds.
     pub fn span(&self) -> (u64, u64) {
-        let stamp = |event: Option<&MarketEvent>| event.map_or(0, |event| event.exchange_time.0);
-        (stamp(self.events.first()), stamp(self.events.last()))
+        self.span
     }
 
     pub(super) fn has_hidden_trades(&self) -> bool {
