@@ -33,6 +33,7 @@ pub use queue_reactive::{
     MAX_QUEUES, MAX_TABLE, QueueModel, QueueReactiveParams, ReferencePrice, SecondQueue,
 };
 pub use queue_reactive_flow::QueueReactiveFlow;
+pub(crate) use replay::WINDOW as REPLAY_WINDOW;
 pub use replay::{
     FeedLevel, History, HistoryError, Part, QueueEstimate, QueueState, ReplayFlow, ReplayParams, Starts,
     TakenLiquidity,

@@ -9,7 +9,7 @@ use super::desk::{Command, Desk, Letter, Mail, Report, Ticket};
 use super::queue::{EventQueue, Participant};
 use super::strategic::StrategicTrader;
 use super::{CROWD, FIRST_AGENT, INITIAL, Latency, Market};
-use crate::flow::{Flow, FlowConfig, OpeningBook, OrderFlow};
+use crate::flow::{Flow, FlowConfig, OpeningBook, OrderFlow, REPLAY_WINDOW};
 use crate::parameter::ParameterError;
 use crate::{BookConfig, Event, NewOrder, Owner, Price, Quantity, Side};
 
@@ -91,6 +91,12 @@ impl Simulator {
     /// What is not legal in the parameters, by its path.
     pub fn new(market: &FlowConfig, book: BookConfig) -> Result<Self, ParameterError> {
         market.validate()?;
+        let book = match market {
+            FlowConfig::Replay(_) => {
+                BookConfig { window_levels: book.window_levels.max(REPLAY_WINDOW), ..book }
+            }
+            _ => book,
+        };
         let opening = market.opening();
         let owner = match opening.book {
             OpeningBook::Frozen => INITIAL,

@@ -40,8 +40,8 @@ pub enum FeedLevel {
 /// Parts that the events are cut into; at the beginning of each the book is kept, so that any time is reached quickly.
 const CHECKPOINTS: usize = 64;
 
-/// Prices around the best ones that history's book reaches fastest.
-const WINDOW: usize = 1024;
+/// Prices around the best ones that a book reaches fastest. Real books are deep, and most of what is reported lies far from the best prices.
+pub(crate) const WINDOW: usize = 4096;
 
 /// The events of one instrument, in the order in which they happened at the exchange.
 ///

@@ -14,5 +14,6 @@ mod queue;
 
 pub use config::{Part, ReplayParams, Starts, TakenLiquidity};
 pub use flow::ReplayFlow;
+pub(crate) use history::WINDOW;
 pub use history::{FeedLevel, History, HistoryError};
 pub use queue::{QueueEstimate, QueueState};
