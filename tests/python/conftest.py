@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,3 +72,14 @@ def case(request: pytest.FixtureRequest) -> Case:
 def model() -> Case:
     """The cheapest environment, for what does not depend on which it is."""
     return CASES[0]
+
+
+def lobgym_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command `lobgym`, the installed or the latest built one; without one, the test is skipped."""
+    built = [Path(__file__).parents[2] / "target" / profile for profile in ("release", "debug")]
+    installed = shutil.which("lobgym", path=str(Path(sys.executable).parent))
+    found = [Path(path) for place in built if (path := shutil.which("lobgym", path=str(place)))]
+    command = installed or max(found, key=lambda path: path.stat().st_mtime, default=None)
+    if command is None:
+        pytest.skip("the command lobgym is neither installed nor built")
+    return subprocess.run([str(command), *arguments], check=True, capture_output=True, text=True)

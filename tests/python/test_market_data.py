@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import lobgym_command
 
 ROWS = """id,timestamp,exchange.timestamp,price,volume,action,direction
 1,10000,10000,5.01,700000000,created,bid
@@ -28,14 +26,9 @@ SPOT = """1000000000 {"lastUpdateId":4,"bids":[["1.00","9.0"],["0.99","4.0"]],"a
 
 def convert(tmp_path: Path, text: str) -> Path:
     """The npz of a file of market data."""
-    built = [Path(__file__).parents[2] / "target" / profile for profile in ("release", "debug")]
-    places = [Path(sys.executable).parent, *built]
-    command = next(filter(None, (shutil.which("lobgym", path=str(place)) for place in places)), None)
-    if command is None:
-        pytest.skip("the command lobgym is neither installed nor built")
     source, target = tmp_path / "source", tmp_path / "events.npz"
     source.write_text(text)
-    subprocess.run([command, "data", "convert", str(source), "--out", str(target)], check=True, capture_output=True)
+    lobgym_command("data", "convert", str(source), "--out", str(target))
     return target
 
 
