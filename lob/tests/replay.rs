@@ -1,6 +1,10 @@
 //! Recorded events as a flow: the book follows history, and agents' orders get what they are due.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic, in its helpers too")]
+
 use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
 
 use lob::data::market::{Instrument, Kind, MarketEvent, Origin, Step};
 use lob::flow::{
@@ -419,4 +423,117 @@ fn what_cannot_be_replayed_is_named() {
     assert!(exact.to_string().starts_with("queue is a model; legal: none"), "{exact}");
     let no_book = History::new(instrument(), vec![trade(0.0, Side::Buy, 5, 5)], false).unwrap_err();
     assert!(no_book.to_string().starts_with("neither orders nor levels"));
+}
+
+/// One thing that happens: to history (first half), or done by the agent.
+#[derive(Clone, Copy, Debug)]
+struct Deed {
+    what: u8,
+    buys: bool,
+    ticks: i64,
+    lots: u64,
+}
+
+fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+    let deed = (0_u8..8, any::<bool>(), 0_i64..5, 1_u64..9);
+    prop::collection::vec(deed.prop_map(|(what, buys, ticks, lots)| Deed { what, buys, ticks, lots }), 1..80)
+}
+
+/// History made of the deeds that are its own, one a second: orders or levels on both sides of 100, which never cross.
+fn history_of(deeds: &[Deed], orders: bool) -> Vec<MarketEvent> {
+    let mut events = Vec::new();
+    let mut live: Vec<(u64, Side, i64, u64)> = Vec::new();
+    for (index, deed) in deeds.iter().enumerate() {
+        let (at, number) = (1.0 + index as f64, 1 + index as u64);
+        let side = if deed.buys { Side::Buy } else { Side::Sell };
+        let price = if deed.buys { 99 - deed.ticks } else { 101 + deed.ticks };
+        match (deed.what, orders) {
+            (0..=1, true) => {
+                events.push(add(at, number, side, price, deed.lots));
+                live.push((number, side, price, deed.lots));
+            }
+            (2..=3, true) if !live.is_empty() => {
+                // First come, first served.
+                let best = |&(number, side, price, _): &(u64, Side, i64, u64)| {
+                    (if side == Side::Buy { -price } else { price }, number)
+                };
+                let same: Vec<_> = live.iter().filter(|order| order.1 == side).copied().collect();
+                let Some(&(number, side, price, lots)) = same.iter().min_by_key(|order| best(order)) else {
+                    continue;
+                };
+                let traded = deed.lots.min(lots);
+                let slot = live.iter().position(|order| order.0 == number).unwrap();
+                if deed.what == 2 || traded == lots {
+                    events.push(execute(at, number, side, price, traded));
+                    live[slot].3 -= traded;
+                    if live[slot].3 == 0 {
+                        live.remove(slot);
+                    }
+                } else {
+                    events.push(delete(at, number, side));
+                    live.remove(slot);
+                }
+            }
+            (0..=1, false) => events.push(level(at, side, price, deed.lots)),
+            (2, false) => events.push(level(at, side, price, 0)),
+            (3, false) => events.push(trade(at, side.opposite(), price, deed.lots)),
+            _ => {}
+        }
+    }
+    events
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Whatever an agent does, the book stays sound and no more is filled than was asked for; and once the agent has gone, the book is that of
+    /// history where lots are restored.
+    #[test]
+    fn agents_leave_no_trace_where_liquidity_is_restored(deeds in deeds(), orders in any::<bool>(), restored in any::<bool>()) {
+        let mut events = history_of(&deeds, orders);
+        let opening = if orders {
+            vec![add(0.0, 1_000, Side::Buy, 95, 5), add(0.0, 1_001, Side::Sell, 106, 5)]
+        } else {
+            vec![level(0.0, Side::Buy, 95, 5), level(0.0, Side::Sell, 106, 5)]
+        };
+        events.splice(0..0, opening);
+        let end = deeds.len() as f64 + 2.0;
+        // Something far away, that everything can come back with.
+        events.push(if orders { add(end, 2_000, Side::Buy, 50, 1) } else { level(end, Side::Buy, 50, 1) });
+        let mut simulator = play(&events, |params| {
+            params.episode_seconds = end + 5.0;
+            params.taken_liquidity = if restored { TakenLiquidity::Restored } else { TakenLiquidity::Consumed };
+        });
+        let mut volume = [0, 0];
+        for (index, deed) in deeds.iter().enumerate() {
+            simulator.run_until(1.5 + index as f64);
+            let side = if deed.buys { Side::Buy } else { Side::Sell };
+            let price = Price(if deed.buys { 96 + deed.ticks } else { 104 - deed.ticks });
+            match deed.what {
+                4 | 5 => order(&mut simulator, NewOrder::limit(FIRST_AGENT, side, price, Quantity(deed.lots))),
+                6 => order(&mut simulator, NewOrder::market(FIRST_AGENT, side, Quantity(deed.lots))),
+                7 => { simulator.market_mut().mass_cancel(FIRST_AGENT, Some(side)); }
+                _ => continue,
+            }
+            if deed.what < 7 {
+                volume[side.index()] += deed.lots;
+            }
+            simulator.market().book().check_invariants().unwrap();
+        }
+        simulator.run_until(end - 0.5);
+        simulator.market_mut().mass_cancel(FIRST_AGENT, None);
+        simulator.run_until(end + 0.5);
+        let mut filled = [0, 0];
+        for fill in simulator.market_mut().drain_fills() {
+            filled[fill.fill.side.index()] += fill.fill.quantity.0;
+        }
+        prop_assert!(filled[0] <= volume[0] && filled[1] <= volume[1]);
+        simulator.market().book().check_invariants().unwrap();
+        if restored {
+            for side in Side::BOTH {
+                let [ours, history] = both(&simulator, side);
+                prop_assert_eq!(ours, history);
+            }
+        }
+    }
 }

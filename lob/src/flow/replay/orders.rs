@@ -74,9 +74,8 @@ impl Orders {
             }
             Kind::Modify => {
                 let Some(before) = stage.history.order(event.id) else { return };
-                if apply(stage.history, event).is_err() {
-                    self.shrink(event.id, stage);
-                } else if before.price == event.price && event.quantity <= before.quantity {
+                let stays = before.price == event.price && event.quantity <= before.quantity;
+                if apply(stage.history, event).is_err() || stays {
                     self.shrink(event.id, stage);
                 } else {
                     self.withdraw(event.id, stage);
