@@ -314,6 +314,27 @@ fn an_order_of_history_trades_with_the_agents_it_meets() {
 }
 
 #[test]
+fn what_is_shown_comes_before_what_is_hidden() {
+    let events = orders(&[trade(1.0, Side::Sell, 100, 3), trade(2.0, Side::Sell, 99, 3)]);
+    for hidden in [true, false] {
+        let mut params = ReplayParams::new("made up", 5.0);
+        params.lead_in_seconds = 0.0;
+        params.starts = Some(Starts::At(vec![0.0]));
+        let mut events = events.clone();
+        events.push(add(9.0, 9, Side::Buy, 90, 1));
+        params.play(History::new(instrument(), events, hidden).unwrap()).unwrap();
+        let mut simulator = simulator(params);
+        simulator.add_desk(LatencyConfig::default().compile("").unwrap());
+        simulator.reset(0);
+        simulator.run_until(0.5);
+        bid(&mut simulator, 100, 5);
+        simulator.run_until(5.0);
+        let expected: &[(i64, i64, u64)] = if hidden { &[(10, 100, 3), (20, 100, 2)] } else { &[] };
+        assert_eq!(fills(&mut simulator), expected);
+    }
+}
+
+#[test]
 fn lots_of_the_file_add_up_to_lots_of_the_market() {
     let events = orders(&[
         execute(1.0, 2, Side::Buy, 99, 2),
