@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use lob::Nanos;
 use lob::data::market::{self, MarketReader, ReadOptions, Step, WrittenEvents};
 use lobgym_benches::atomic::write_atomically;
 use serde::Serialize;
@@ -39,12 +40,18 @@ pub(super) struct InputArgs {
     /// Only these instruments [default: all]
     #[arg(long, value_name = "SYMBOL,...", value_delimiter = ',')]
     symbols: Vec<String>,
+    /// LOBSTER's order-book file that belongs to the messages; - for none [default: the file beside them that is named so]
+    #[arg(long, value_name = "FILE")]
+    orderbook: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct SurveyArgs {
     #[command(flatten)]
     input: InputArgs,
+    /// List stretches of time without any event from this many seconds on
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    gap: Nanos,
     /// Write everything as JSON (docs/cli.md); - is standard output, and the tables then go to standard error
     #[arg(long, value_name = "FILE", value_parser = JsonTarget::parse)]
     json: Option<JsonTarget>,
@@ -66,11 +73,11 @@ pub(super) struct ConvertArgs {
 pub(super) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Info(arguments) => {
-            let survey = survey(&arguments.input)?;
+            let survey = survey(arguments)?;
             output::report(&data::render_info(&survey), &survey, arguments.json.as_ref())
         }
         Command::Check(arguments) => {
-            let survey = survey(&arguments.input)?;
+            let survey = survey(arguments)?;
             output::report(&data::render_check(&survey), &survey, arguments.json.as_ref())?;
             let unsound = survey.unsound();
             if unsound.is_empty() { Ok(()) } else { Err(Failure::Unsound(unsound.join("; "))) }
@@ -86,8 +93,18 @@ impl InputArgs {
             tick: self.tick,
             lot: self.lot,
             symbols: self.symbols.clone(),
+            orderbook: self.orderbook(),
         };
         market::open(&self.file, &options).map_err(|error| self.failure(error))
+    }
+
+    /// The order-book file: the one that is named, or the one that lies beside the messages.
+    fn orderbook(&self) -> Option<PathBuf> {
+        match &self.orderbook {
+            Some(none) if none.as_os_str() == "-" => None,
+            Some(path) => Some(path.clone()),
+            None => market::orderbook_beside(&self.file),
+        }
     }
 
     fn failure(&self, source: market::ReadError) -> Failure {
@@ -208,12 +225,23 @@ fn convert(arguments: &ConvertArgs) -> Result<(), Failure> {
     output::report(&(text + "\n"), &converted, arguments.json.as_ref())
 }
 
-fn survey(input: &InputArgs) -> Result<Survey, Failure> {
+fn seconds(text: &str) -> Result<Nanos, String> {
+    let nanos =
+        text.parse::<Step>().ok().and_then(|_| Step::power_of_ten(-9).parse_size(text.as_bytes()).ok());
+    nanos.map(Nanos).ok_or_else(|| "legal: a number of seconds > 0, to the nanosecond".to_owned())
+}
+
+fn survey(arguments: &SurveyArgs) -> Result<Survey, Failure> {
+    let input = &arguments.input;
     let mut reader = input.open()?;
     let stop = Stop::on_ctrl_c()?;
     let bar = output::bytes_progress(reader.progress().1);
     let name = input.file.display().to_string();
-    let survey = data::survey(&name, reader.as_mut(), stop.flag(), &|done, _| bar.set_position(done));
+    let orderbook = input.orderbook().map(|path| path.display().to_string());
+    let survey =
+        data::survey(&name, orderbook.as_deref(), arguments.gap, reader.as_mut(), stop.flag(), &|done, _| {
+            bar.set_position(done)
+        });
     bar.finish_and_clear();
     survey.map_err(|error| match error {
         SurveyError::Read(source) => input.failure(source),

@@ -51,7 +51,7 @@ pub use input::{Compression, Input};
 pub use inspect::{BookProblems, Inspector, Spells, Summary, apply, apply_all};
 #[cfg(feature = "itch")]
 pub use itch::ItchReader;
-pub use lobster::LobsterReader;
+pub use lobster::{BookAgreement, LobsterReader, orderbook_beside};
 pub use quotes::QuoteAgreement;
 pub use reader::{
     Cause, Damage, Instrument, KEPT_DAMAGES, MarketReader, Origin, Position, ReadError, ReadOptions, Tally,
