@@ -101,6 +101,46 @@ fn damage_is_located_and_makes_check_fail() {
 }
 
 #[test]
+fn an_order_book_file_beside_the_messages_is_found_and_compared() {
+    let directory = tempfile::tempdir().unwrap();
+    let messages = "34200.1,1,5,10,1000000,1\n34200.2,4,3,4,1000100,-1\n34300.3,1,6,1,999900,1\n";
+    let rows = "1000100,9,1000000,10,9999999999,0,-9999999999,0\n\
+        1000100,5,1000000,10,9999999999,0,-9999999999,0\n\
+        1000100,5,1000000,10,9999999999,0,999900,1\n";
+    let input = file(&directory, "X_message_2.csv", messages);
+    let orderbook = file(&directory, "X_orderbook_2.csv", rows);
+    let check = lobgym(&["data", "check", &input, "--json", "-"]);
+    assert_eq!(check.status.code(), Some(0), "{}", text(&check.stderr));
+    let json: Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert_eq!(json["orderbook"]["file"], orderbook.as_str());
+    assert_eq!((&json["orderbook"]["rows"], &json["orderbook"]["agreeing_rows"]), (&3.into(), &3.into()));
+    // 100.1 s pass between the second and the third message.
+    assert_eq!(json["silences"]["count"], 1);
+    assert!(text(&check.stderr).contains("09:30:00.200000000 to 09:31:40.300000000 (100.100 s)"));
+    let none = lobgym(&["data", "check", &input, "--gap", "100.2", "--orderbook", "-", "--json", "-"]);
+    let json: Value = serde_json::from_slice(&none.stdout).unwrap();
+    assert_eq!((&json["orderbook"], &json["silences"]["count"]), (&Value::Null, &0.into()));
+
+    let wrong = file(&directory, "other.csv", &rows.replace("100,5,", "100,6,"));
+    let check = lobgym(&["data", "check", &input, "--orderbook", &wrong]);
+    assert_eq!(check.status.code(), Some(1));
+    let shown = text(&check.stderr);
+    assert!(shown.contains("1 levels of the order-book file that contradict the messages"), "{shown}");
+    let shown = text(&check.stdout);
+    assert!(shown.contains("1  persists") && shown.contains("1  size_differs"), "{shown}");
+}
+
+#[test]
+fn stamps_out_of_order_are_located() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = file(&directory, "events", &(ROWS.to_owned() + "4,9000,9000,5.00,1,created,bid\n"));
+    let check = lobgym(&["data", "check", &input]);
+    let shown = text(&check.stdout);
+    assert!(shown.contains("event 4  local 00:00:09.000000000"), "{shown}");
+    assert!(shown.contains("1.002000000 s before an earlier event's, in records 1 to 5"), "{shown}");
+}
+
+#[test]
 fn what_cannot_be_read_says_why() {
     let directory = tempfile::tempdir().unwrap();
     let garbage = file(&directory, "garbage", "What is this?\n");
@@ -108,6 +148,7 @@ fn what_cannot_be_read_says_why() {
     for (arguments, code, expected) in [
         (vec!["data", "info", &garbage], 1, "of no known format"),
         (vec!["data", "info", missing.to_str().unwrap()], 1, "No such file"),
+        (vec!["data", "info", &garbage, "--gap", "0"], 2, "legal: a number of seconds > 0"),
         (vec!["data", "info", &garbage, "--tick", "0"], 2, "legal: a decimal number > 0"),
         (
             vec!["data", "convert", &garbage, "--out", "x.csv"],

@@ -225,9 +225,9 @@ fn convert(arguments: &ConvertArgs) -> Result<(), Failure> {
     output::report(&(text + "\n"), &converted, arguments.json.as_ref())
 }
 
+/// A time in seconds, above zero.
 fn seconds(text: &str) -> Result<Nanos, String> {
-    let nanos =
-        text.parse::<Step>().ok().and_then(|_| Step::power_of_ten(-9).parse_size(text.as_bytes()).ok());
+    let nanos = Step::power_of_ten(-9).parse_size(text.as_bytes()).ok().filter(|&nanos| nanos > 0);
     nanos.map(Nanos).ok_or_else(|| "legal: a number of seconds > 0, to the nanosecond".to_owned())
 }
 
