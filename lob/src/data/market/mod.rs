@@ -46,7 +46,7 @@ pub use bitstamp::BitstampReader;
 pub use dbn::DbnReader;
 pub use detect::{Format, open, open_input};
 pub use event::{Kind, MarketEvent};
-pub use hftbacktest::{HftReader, WrittenEvents, write_events};
+pub use hftbacktest::{EventsWriter, HftReader, WrittenEvents, write_events};
 pub use input::{Compression, Input};
 pub use inspect::{BookProblems, Inspector, Spells, Summary, apply, apply_all};
 #[cfg(feature = "itch")]
