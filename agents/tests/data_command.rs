@@ -130,6 +130,55 @@ fn an_order_book_file_beside_the_messages_is_found_and_compared() {
     assert!(shown.contains("1  persists") && shown.contains("1  size_differs"), "{shown}");
 }
 
+/// What becomes of `lobgym data convert` when Ctrl-C comes while it writes: its exit code, or `None` if it was done before.
+#[cfg(unix)]
+fn interrupted(input: &str, out: &Path) -> Option<i32> {
+    use std::time::{Duration, Instant};
+    let folder = out.parent().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lobgym"));
+    command.args(["data", "convert", input, "--out", out.to_str().unwrap()]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let limit = Instant::now() + Duration::from_secs(60);
+    // The temporary file is there: it has begun to write, and listens.
+    while std::fs::read_dir(folder).unwrap().count() == 0 && child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < limit, "it does not begin");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    kill.unwrap();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > limit {
+            child.kill().unwrap();
+            panic!("it does not end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    (!out.exists()).then(|| status.code().unwrap())
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_conversion_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    // Seconds of work: 400,000 orders whose stamps go back and forth.
+    let mut lines = ROWS.lines().next().unwrap().to_owned() + "\n";
+    for id in 0..400_000_u64 {
+        let time = 10_000_000 + id - id * 7919 % 50;
+        lines += &format!("{id},{time},10000,5.0{},7,created,bid\n", id % 10);
+    }
+    let input = file(&directory, "events", &lines);
+    for name in ["events.npz", "events.parquet"] {
+        let folder = directory.path().join(name.replace('.', "_"));
+        std::fs::create_dir(&folder).unwrap();
+        let code = interrupted(&input, &folder.join(name));
+        assert_eq!(code, Some(130), "{name}: done before it could be interrupted");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "{name}");
+    }
+}
+
 #[test]
 fn stamps_out_of_order_are_located() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
-//! Market data files: what is in one, and whether it is sound.
+//! Market data files: what is in one, whether it is sound, and its events in another format.
 
 mod clock;
+mod convert;
 mod parquet;
 mod render;
 
@@ -16,7 +17,8 @@ use serde::Serialize;
 
 use clock::Clock;
 pub use clock::{OutOfOrder, Silence, Silences};
-pub use parquet::write_parquet;
+pub use convert::{Conversion, ConvertError, Target, convert};
+pub use parquet::ParquetEvents;
 pub use render::{render_check, render_info};
 
 /// What a file of market data holds: docs/cli.md, "lobgym data".
