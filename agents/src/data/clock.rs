@@ -33,7 +33,7 @@ pub struct Silence {
     pub event: u64,
 }
 
-/// An event whose stamp lies before that of an earlier event of the same instrument.
+/// An event whose stamp lies before that of an earlier event of the same instrument; the first of several with one stamp.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OutOfOrder {
     /// The event, counted from 1 over all instruments.
@@ -55,8 +55,8 @@ pub(super) struct Clock {
     out_of_order: Vec<OutOfOrder>,
     events: u64,
     latest_local: Option<u64>,
-    /// Latest exchange and local stamp by instrument.
-    latest: Vec<[u64; 2]>,
+    /// Latest exchange and local stamp by instrument, and those of its event before.
+    latest: Vec<[(u64, u64); 2]>,
 }
 
 impl Clock {
@@ -83,21 +83,17 @@ impl Clock {
             self.latest_local = Some(latest.max(local));
             let instrument = usize::from(event.instrument);
             if instrument >= self.latest.len() {
-                self.latest.resize(instrument + 1, [0; 2]);
+                self.latest.resize(instrument + 1, [(0, 0); 2]);
             }
             let clocks = [("exchange", event.exchange_time.0), ("local", local)];
-            for ((clock, stamp), latest) in clocks.into_iter().zip(&mut self.latest[instrument]) {
-                if stamp < *latest && self.out_of_order.len() < LISTED {
+            for ((clock, stamp), (latest, before)) in clocks.into_iter().zip(&mut self.latest[instrument]) {
+                if stamp < *latest && stamp != *before && self.out_of_order.len() < LISTED {
                     let behind_ns = *latest - stamp;
-                    self.out_of_order.push(OutOfOrder {
-                        event: self.events,
-                        records,
-                        clock,
-                        stamp,
-                        behind_ns,
-                    });
+                    let event = self.events;
+                    self.out_of_order.push(OutOfOrder { event, records, clock, stamp, behind_ns });
                 }
                 *latest = stamp.max(*latest);
+                *before = stamp;
             }
         }
     }
@@ -128,10 +124,10 @@ mod tests {
         let event = |exchange, local| MarketEvent::new(Kind::Trade, Nanos(exchange), Nanos(local));
         let mut clock = Clock::new(Nanos(10));
         clock.see(&[event(5, 100), event(5, 109), event(4, 119)], (1, 3));
-        clock.see(&[event(6, 110), event(7, 128), event(8, 150)], (4, 6));
+        clock.see(&[event(6, 110), event(6, 110), event(7, 128), event(8, 150)], (4, 6));
         let (silences, out_of_order) = clock.finish();
         assert_eq!((silences.count, silences.nanoseconds, silences.longest_nanoseconds), (2, 10 + 22, 22));
-        assert_eq!(silences.first[1], Silence { from: 128, to: 150, event: 6 });
+        assert_eq!(silences.first[1], Silence { from: 128, to: 150, event: 7 });
         let places: Vec<_> = out_of_order
             .iter()
             .map(|place| (place.event, place.records, place.clock, place.stamp, place.behind_ns))
