@@ -14,7 +14,7 @@ static MEMORY: Peak = Peak::new();
 /// Level updates whose exchange stamps are late by turns, so that both orders have to be sorted, with an hour's delay now and then.
 fn event(i: u64) -> MarketEvent {
     let exchange = 10_000_000_000_000 + i * 1_000 - i * 7_919 % 50_000;
-    let delay = if i % 100_000 == 99_999 { 3_600_000_000_000 } else { 60_000 };
+    let delay = if i % 100_000 == 99_999 { 3_600_000_000_000 } else { 60_000 + i * 104_729 % 50_000 };
     MarketEvent {
         price: Price(1_000 + (i % 64) as i64),
         quantity: Quantity(i % 9),
@@ -45,7 +45,7 @@ fn ten_times_as_many_events_take_no_more_memory() {
             writer.push(&batch).unwrap();
         }
         let written = writer.finish(&instrument, &[("tool", "test")], &mut || true).unwrap().unwrap();
-        assert!(written.records >= count && written.split > count / 4, "{written:?}");
+        assert!(written.records >= count && written.split > count / 10, "{written:?}");
         peaks.push(MEMORY.most() - before);
     }
     std::fs::remove_file(&path).unwrap();
