@@ -534,7 +534,7 @@ impl Books {
             }
             events.push(MarketEvent { kind: Kind::SnapshotEnd, ..base });
         }
-        let flags = flags | u8::from(again) * (MarketEvent::SNAPSHOT | MarketEvent::LAST);
+        let flags = if again { flags | MarketEvent::SNAPSHOT | MarketEvent::LAST } else { flags };
         if events.last().is_none_or(|event| event.kind == Kind::Gap) || events.len() == begin {
             events.push(MarketEvent { kind: Kind::Unchanged, ..base });
         }
