@@ -57,6 +57,9 @@ pub struct Conversion {
     pub written: WrittenEvents,
 }
 
+/// Takes some events of an instrument.
+type Take<'a> = dyn FnMut(&Instrument, &[MarketEvent]) -> Result<(), ConvertError> + 'a;
+
 /// Reads all events of a file with one instrument and writes them to `path`, which appears whole or not at all. Memory does not grow with
 /// the file, but for the orders that rest.
 ///
@@ -72,31 +75,29 @@ pub fn convert(
 ) -> Result<Conversion, ConvertError> {
     let stopped = || stop.load(Ordering::Relaxed);
     let mut count = 0;
-    let mut stream =
-        |reader: &mut dyn MarketReader,
-         take: &mut dyn FnMut(&Instrument, &[MarketEvent]) -> Result<(), ConvertError>| {
-            let mut events = Vec::new();
-            loop {
-                events.clear();
-                let more = reader.read(&mut events).map_err(ConvertError::Read)?;
-                // Instruments are numbered as they come: the first with events is the one, unless another comes too.
-                if let Some(other) = events.iter().find(|event| event.instrument != 0) {
-                    let symbol = |index: usize| reader.instruments()[index].symbol.clone();
-                    return Err(ConvertError::Several([symbol(0), symbol(usize::from(other.instrument))]));
-                }
-                if let Some(instrument) = reader.instruments().first().filter(|_| !events.is_empty()) {
-                    take(instrument, &events)?;
-                }
-                count += events.len() as u64;
-                if stopped() {
-                    return Err(ConvertError::Stopped);
-                }
-                progress(reader.progress().0);
-                if !more {
-                    return if count == 0 { Err(ConvertError::Empty) } else { Ok(()) };
-                }
+    let mut stream = |reader: &mut dyn MarketReader, take: &mut Take<'_>| {
+        let mut events = Vec::new();
+        loop {
+            events.clear();
+            let more = reader.read(&mut events).map_err(ConvertError::Read)?;
+            // Instruments are numbered as they come: the first with events is the one, unless another comes too.
+            if let Some(other) = events.iter().find(|event| event.instrument != 0) {
+                let symbol = |index: usize| reader.instruments()[index].symbol.clone();
+                return Err(ConvertError::Several([symbol(0), symbol(usize::from(other.instrument))]));
             }
-        };
+            if let Some(instrument) = reader.instruments().first().filter(|_| !events.is_empty()) {
+                take(instrument, &events)?;
+            }
+            count += events.len() as u64;
+            if stopped() {
+                return Err(ConvertError::Stopped);
+            }
+            progress(reader.progress().0);
+            if !more {
+                return if count == 0 { Err(ConvertError::Empty) } else { Ok(()) };
+            }
+        }
+    };
     let written = match target {
         Target::Npz => {
             let mut writer = EventsWriter::create(path)?;
