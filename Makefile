@@ -161,7 +161,7 @@ bench-peers: ## The order book beside other crates (Rust 1.95 or later, about 7 
 	$(CARGO) run --release --locked -p agents --features peers -- bench latency --peers $(ARGS)
 
 fuzz: ## Damage market data in every way for ten minutes (LOBGYM_FUZZ_SECONDS, LOBGYM_FUZZ_SEED): docs/market_data.md
-	$(CARGO) test --release --locked -p lob --test market_data_fuzz -- --ignored --nocapture
+	$(CARGO) test --locked -p lob --test market_data_fuzz -- --ignored --nocapture
 
 soak: ## 50 million requests against invariants and conservation (minutes)
 	$(CARGO) test --release --locked -p lobgym-tests --test soak -- --ignored --nocapture
