@@ -14,7 +14,7 @@ export PYO3_PYTHON = $(VENV_PYTHON)
 export VIRTUAL_ENV = $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo results test bench bench-latency bench-peers lint soak docs python test-python test-sb3 test-hftbacktest torch \
+.PHONY: help setup demo results test bench bench-latency bench-peers lint soak fuzz docs python test-python test-sb3 test-hftbacktest torch \
 	test-torch study-execution study-market-making study-portfolio clean
 
 help: ## Show this list
@@ -163,6 +163,9 @@ bench: ## The criterion suites (target/criterion keeps the results)
 
 bench-peers: ## The order book beside other crates (Rust 1.95 or later, about 7 minutes)
 	$(CARGO) run --release --locked -p agents --features peers -- bench latency --peers $(ARGS)
+
+fuzz: ## Damage market data in every way for ten minutes (LOBGYM_FUZZ_SECONDS, LOBGYM_FUZZ_SEED): docs/market_data.md
+	$(CARGO) test --locked -p lob --test market_data_fuzz -- --ignored --nocapture
 
 soak: ## 50 million requests against invariants and conservation (minutes)
 	$(CARGO) test --release --locked -p lobgym-tests --test soak -- --ignored --nocapture

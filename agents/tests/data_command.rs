@@ -101,6 +101,95 @@ fn damage_is_located_and_makes_check_fail() {
 }
 
 #[test]
+fn an_order_book_file_beside_the_messages_is_found_and_compared() {
+    let directory = tempfile::tempdir().unwrap();
+    let messages = "34200.1,1,5,10,1000000,1\n34200.2,4,3,4,1000100,-1\n34300.3,1,6,1,999900,1\n";
+    let rows = "1000100,9,1000000,10,9999999999,0,-9999999999,0\n\
+        1000100,5,1000000,10,9999999999,0,-9999999999,0\n\
+        1000100,5,1000000,10,9999999999,0,999900,1\n";
+    let input = file(&directory, "X_message_2.csv", messages);
+    let orderbook = file(&directory, "X_orderbook_2.csv", rows);
+    let check = lobgym(&["data", "check", &input, "--json", "-"]);
+    assert_eq!(check.status.code(), Some(0), "{}", text(&check.stderr));
+    let json: Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert_eq!(json["orderbook"]["file"], orderbook.as_str());
+    assert_eq!((&json["orderbook"]["rows"], &json["orderbook"]["agreeing_rows"]), (&3.into(), &3.into()));
+    // 100.1 s pass between the second and the third message.
+    assert_eq!(json["silences"]["count"], 1);
+    assert!(text(&check.stderr).contains("09:30:00.200000000 to 09:31:40.300000000 (100.100 s)"));
+    let none = lobgym(&["data", "check", &input, "--gap", "100.2", "--orderbook", "-", "--json", "-"]);
+    let json: Value = serde_json::from_slice(&none.stdout).unwrap();
+    assert_eq!((&json["orderbook"], &json["silences"]["count"]), (&Value::Null, &0.into()));
+
+    let wrong = file(&directory, "other.csv", &rows.replace("100,5,", "100,6,"));
+    let check = lobgym(&["data", "check", &input, "--orderbook", &wrong]);
+    assert_eq!(check.status.code(), Some(1));
+    let shown = text(&check.stderr);
+    assert!(shown.contains("1 levels of the order-book file that contradict the messages"), "{shown}");
+    let shown = text(&check.stdout);
+    assert!(shown.contains("1  persists") && shown.contains("1  size_differs"), "{shown}");
+}
+
+/// What becomes of `lobgym data convert` when Ctrl-C comes while it writes: its exit code, or `None` if it was done before.
+#[cfg(unix)]
+fn interrupted(input: &str, out: &Path) -> Option<i32> {
+    use std::time::{Duration, Instant};
+    let folder = out.parent().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lobgym"));
+    command.args(["data", "convert", input, "--out", out.to_str().unwrap()]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let limit = Instant::now() + Duration::from_secs(60);
+    // The temporary file is there: it has begun to write, and listens.
+    while std::fs::read_dir(folder).unwrap().count() == 0 && child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < limit, "it does not begin");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    kill.unwrap();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > limit {
+            child.kill().unwrap();
+            panic!("it does not end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    (!out.exists()).then(|| status.code().unwrap())
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_conversion_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    // Seconds of work: 400,000 orders whose stamps go back and forth.
+    let mut lines = ROWS.lines().next().unwrap().to_owned() + "\n";
+    for id in 0..400_000_u64 {
+        let time = 10_000_000 + id - id * 7919 % 50;
+        lines += &format!("{id},{time},10000,5.0{},7,created,bid\n", id % 10);
+    }
+    let input = file(&directory, "events", &lines);
+    for name in ["events.npz", "events.parquet"] {
+        let folder = directory.path().join(name.replace('.', "_"));
+        std::fs::create_dir(&folder).unwrap();
+        let code = interrupted(&input, &folder.join(name));
+        assert_eq!(code, Some(130), "{name}: done before it could be interrupted");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "{name}");
+    }
+}
+
+#[test]
+fn stamps_out_of_order_are_located() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = file(&directory, "events", &(ROWS.to_owned() + "4,9000,9000,5.00,1,created,bid\n"));
+    let check = lobgym(&["data", "check", &input]);
+    let shown = text(&check.stdout);
+    assert!(shown.contains("event 4  local 00:00:09.000000000"), "{shown}");
+    assert!(shown.contains("1.002000000 s before an earlier event's, in records 1 to 5"), "{shown}");
+}
+
+#[test]
 fn what_cannot_be_read_says_why() {
     let directory = tempfile::tempdir().unwrap();
     let garbage = file(&directory, "garbage", "What is this?\n");
@@ -108,6 +197,7 @@ fn what_cannot_be_read_says_why() {
     for (arguments, code, expected) in [
         (vec!["data", "info", &garbage], 1, "of no known format"),
         (vec!["data", "info", missing.to_str().unwrap()], 1, "No such file"),
+        (vec!["data", "info", &garbage, "--gap", "0"], 2, "legal: a number of seconds > 0"),
         (vec!["data", "info", &garbage, "--tick", "0"], 2, "legal: a decimal number > 0"),
         (
             vec!["data", "convert", &garbage, "--out", "x.csv"],

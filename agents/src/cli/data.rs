@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use lob::data::market::{self, MarketReader, ReadOptions, Step, WrittenEvents};
-use lobgym_benches::atomic::write_atomically;
+use lob::Nanos;
+use lob::data::market::{self, MarketReader, ReadOptions, Step};
 use serde::Serialize;
 
 use super::output::{self, JsonTarget};
 use super::{Failure, Stop};
-use crate::data::{self, Survey, SurveyError};
+use crate::data::{self, Conversion, ConvertError, Survey, SurveyError};
 
 /// What can be done with a file.
 #[derive(Debug, Subcommand)]
@@ -41,12 +41,18 @@ pub(super) struct InputArgs {
     /// Only these instruments [default: all]
     #[arg(long, value_name = "SYMBOL,...", value_delimiter = ',')]
     symbols: Vec<String>,
+    /// LOBSTER's order-book file that belongs to the messages; - for none [default: the file beside them that is named so]
+    #[arg(long, value_name = "FILE")]
+    orderbook: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct SurveyArgs {
     #[command(flatten)]
     input: InputArgs,
+    /// List stretches of time without any event from this many seconds on
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    gap: Nanos,
     /// Write everything as JSON (docs/cli.md); - is standard output, and the tables then go to standard error
     #[arg(long, value_name = "FILE", value_parser = JsonTarget::parse)]
     json: Option<JsonTarget>,
@@ -68,11 +74,11 @@ pub(super) struct ConvertArgs {
 pub(super) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Info(arguments) => {
-            let survey = survey(&arguments.input)?;
+            let survey = survey(arguments)?;
             output::report(&data::render_info(&survey), &survey, arguments.json.as_ref())
         }
         Command::Check(arguments) => {
-            let survey = survey(&arguments.input)?;
+            let survey = survey(arguments)?;
             output::report(&data::render_check(&survey), &survey, arguments.json.as_ref())?;
             let unsound = survey.unsound();
             if unsound.is_empty() { Ok(()) } else { Err(Failure::Unsound(unsound.join("; "))) }
@@ -89,8 +95,18 @@ impl InputArgs {
             tick: self.tick,
             lot: self.lot,
             symbols: self.symbols.clone(),
+            orderbook: self.orderbook(),
         };
         market::open(&self.file, &options).map_err(|error| self.failure(error))
+    }
+
+    /// The order-book file: the one that is named, or the one that lies beside the messages.
+    fn orderbook(&self) -> Option<PathBuf> {
+        match &self.orderbook {
+            Some(none) if none.as_os_str() == "-" => None,
+            Some(path) => Some(path.clone()),
+            None => market::orderbook_beside(&self.file),
+        }
     }
 
     fn failure(&self, source: market::ReadError) -> Failure {
@@ -117,64 +133,41 @@ struct Converted {
 
 fn convert(arguments: &ConvertArgs) -> Result<(), Failure> {
     let extension = arguments.out.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    if !["npz", "parquet"].contains(&extension) {
-        let text =
-            format!("--out is {}; legal: a file that ends in .npz or .parquet", arguments.out.display());
-        return Err(Failure::Usage(text));
-    }
+    let target = match extension {
+        "npz" => data::Target::Npz,
+        "parquet" => data::Target::Parquet,
+        _ => {
+            let out = arguments.out.display();
+            let text = format!("--out is {out}; legal: a file that ends in .npz or .parquet");
+            return Err(Failure::Usage(text));
+        }
+    };
     let input = &arguments.input;
     let mut reader = input.open()?;
     let stop = Stop::on_ctrl_c()?;
     let bar = output::bytes_progress(reader.progress().1);
-    let (mut events, mut batch) = (Vec::new(), Vec::new());
-    loop {
-        batch.clear();
-        let more = reader.read(&mut batch).map_err(|error| input.failure(error))?;
-        // Instruments are numbered as they come: the first with events is the one, unless another comes too.
-        if let Some(other) = batch.iter().find(|event| event.instrument != 0) {
-            let symbols =
-                [0, usize::from(other.instrument)].map(|index| reader.instruments()[index].symbol.clone());
-            let text = format!(
-                "{} holds several instruments ({}, {}, ...); choose one by --symbols",
-                input.file.display(),
-                symbols[0],
-                symbols[1]
-            );
-            return Err(Failure::Usage(text));
-        }
-        events.append(&mut batch);
-        if stop.requested() {
-            return Err(Failure::Abandoned);
-        }
-        bar.set_position(reader.progress().0);
-        if !more {
-            break;
-        }
-    }
-    bar.finish_and_clear();
-    let Some(instrument) = reader.instruments().first().filter(|_| !events.is_empty()) else {
-        return Err(Failure::Unsound(format!(
-            "{} holds no events (or none of --symbols)",
-            input.file.display()
-        )));
-    };
-    let version = env!("CARGO_PKG_VERSION");
     let source = input.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let provenance = [
         ("tool", "lobgym data convert"),
-        ("version", version),
+        ("version", env!("CARGO_PKG_VERSION")),
         ("source", &source),
         ("format", reader.format().name()),
     ];
-    let written = if extension == "parquet" {
-        write_atomically(&arguments.out, |writer| {
-            data::write_parquet(writer, instrument, &events, &provenance)
-        })
-        .map_err(|source| Failure::Output { path: arguments.out.clone(), source })?;
-        WrittenEvents { records: events.len() as u64, split: 0, local_shift: 0 }
-    } else {
-        market::write_events(&arguments.out, instrument, &events, &provenance)?
-    };
+    let progress = |done| bar.set_position(done);
+    let done = data::convert(reader.as_mut(), &arguments.out, target, &provenance, stop.flag(), &progress);
+    bar.finish_and_clear();
+    let file = input.file.display();
+    let Conversion { events, written } = done.map_err(|error| match error {
+        ConvertError::Read(source) => input.failure(source),
+        ConvertError::Npz(error) => error.into(),
+        ConvertError::Table(source) => Failure::Output { path: arguments.out.clone(), source },
+        ConvertError::Stopped => Failure::Abandoned,
+        ConvertError::Empty => Failure::Unsound(format!("{file} holds no events (or none of --symbols)")),
+        ConvertError::Several([one, other]) => Failure::Usage(format!(
+            "{file} holds several instruments ({one}, {other}, ...); choose one by --symbols"
+        )),
+    })?;
+    let instrument = &reader.instruments()[0];
     let converted = Converted {
         schema_version: 1,
         file: input.file.display().to_string(),
@@ -183,7 +176,7 @@ fn convert(arguments: &ConvertArgs) -> Result<(), Failure> {
         symbol: instrument.symbol.clone(),
         tick: instrument.tick.to_string(),
         lot: instrument.lot.to_string(),
-        events: events.len() as u64,
+        events,
         damaged: reader.tally().damaged,
         records: written.records,
         split_records: written.split,
@@ -211,12 +204,23 @@ fn convert(arguments: &ConvertArgs) -> Result<(), Failure> {
     output::report(&(text + "\n"), &converted, arguments.json.as_ref())
 }
 
-fn survey(input: &InputArgs) -> Result<Survey, Failure> {
+/// A time in seconds, above zero.
+fn seconds(text: &str) -> Result<Nanos, String> {
+    let nanos = Step::power_of_ten(-9).parse_size(text.as_bytes()).ok().filter(|&nanos| nanos > 0);
+    nanos.map(Nanos).ok_or_else(|| "legal: a number of seconds > 0, to the nanosecond".to_owned())
+}
+
+fn survey(arguments: &SurveyArgs) -> Result<Survey, Failure> {
+    let input = &arguments.input;
     let mut reader = input.open()?;
     let stop = Stop::on_ctrl_c()?;
     let bar = output::bytes_progress(reader.progress().1);
     let name = input.file.display().to_string();
-    let survey = data::survey(&name, reader.as_mut(), stop.flag(), &|done, _| bar.set_position(done));
+    let orderbook = input.orderbook().map(|path| path.display().to_string());
+    let survey =
+        data::survey(&name, orderbook.as_deref(), arguments.gap, reader.as_mut(), stop.flag(), &|done, _| {
+            bar.set_position(done)
+        });
     bar.finish_and_clear();
     survey.map_err(|error| match error {
         SurveyError::Read(source) => input.failure(source),

@@ -1,5 +1,7 @@
-//! Market data files: what is in one, and whether it is sound.
+//! Market data files: what is in one, whether it is sound, and its events in another format.
 
+mod clock;
+mod convert;
 mod parquet;
 mod render;
 mod replay;
@@ -7,12 +9,17 @@ mod replay;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use lob::Nanos;
 use lob::data::market::{
-    BookProblems, Inspector, Kind, MarketReader, QuoteAgreement, ReadError, Spells, Summary,
+    BookAgreement, BookProblems, Damage, Inspector, Kind, MarketReader, QuoteAgreement, ReadError, Spells,
+    Summary,
 };
 use serde::Serialize;
 
-pub use parquet::write_parquet;
+use clock::Clock;
+pub use clock::{OutOfOrder, Silence, Silences};
+pub use convert::{Conversion, ConvertError, Target, convert};
+pub use parquet::ParquetEvents;
 pub use render::{render_check, render_info};
 pub use replay::{Outcome, Played, PlayedOrder, QuotePlan, play};
 
@@ -42,8 +49,26 @@ pub struct Survey {
     pub damages: Vec<DamageAt>,
     /// Records that do not fit what came before, by cause.
     pub mismatches: Vec<Mismatch>,
+    /// The order-book file beside the messages, if there is one.
+    pub orderbook: Option<Orderbook>,
+    /// Stretches of time without any event.
+    pub silences: Silences,
+    /// The first events whose stamps are out of order; `instruments` has how many there are.
+    pub out_of_order: Vec<OutOfOrder>,
     /// By instrument, those without an event left out.
     pub instruments: Vec<InstrumentSurvey>,
+}
+
+/// An order-book file, compared with the book that the messages build.
+#[derive(Clone, Debug, Serialize)]
+pub struct Orderbook {
+    /// The file.
+    pub file: String,
+    /// How it agrees.
+    #[serde(flatten)]
+    pub agreement: BookAgreement,
+    /// Its first damaged lines.
+    pub damages: Vec<DamageAt>,
 }
 
 /// A damaged record.
@@ -122,21 +147,26 @@ pub enum SurveyError {
     Stopped,
 }
 
-/// Reads all of a file, and replays it.
+/// Reads all of a file, and replays it; `orderbook` is what the order-book file that the reader was given is called, and `gap` is from when on
+/// time without an event is listed.
 ///
 /// # Errors
 /// [`SurveyError`].
 pub fn survey(
     file: &str,
+    orderbook: Option<&str>,
+    gap: Nanos,
     reader: &mut dyn MarketReader,
     stop: &AtomicBool,
     progress: &dyn Fn(u64, Option<u64>),
 ) -> Result<Survey, SurveyError> {
-    let (mut inspector, mut events) = (Inspector::new(), Vec::new());
+    let (mut inspector, mut events, mut clock) = (Inspector::new(), Vec::new(), Clock::new(gap));
     loop {
         events.clear();
+        let records = reader.tally().records;
         let more = reader.read(&mut events).map_err(SurveyError::Read)?;
         events.iter().for_each(|event| inspector.see(event));
+        clock.see(&events, (records + 1, reader.tally().records));
         if stop.load(Ordering::Relaxed) {
             return Err(SurveyError::Stopped);
         }
@@ -176,6 +206,12 @@ pub fn survey(
             quotes: summary.quotes,
         }
     });
+    let (silences, out_of_order) = clock.finish();
+    let orderbook = reader.orderbook().map(|(agreement, damages)| Orderbook {
+        file: orderbook.unwrap_or_default().to_owned(),
+        agreement,
+        damages: located(damages),
+    });
     Ok(Survey {
         schema_version: 1,
         file: file.to_owned(),
@@ -185,18 +221,24 @@ pub fn survey(
         records: tally.records,
         ignored: tally.ignored,
         damaged: tally.damaged,
-        damages: (tally.damages.iter())
-            .map(|damage| DamageAt {
-                record: damage.position.record,
-                byte: damage.position.byte,
-                reason: damage.reason.clone(),
-            })
-            .collect(),
+        damages: located(&tally.damages),
         mismatches: (reader.causes().into_iter())
             .map(|cause| Mismatch { cause: cause.name, meaning: cause.meaning, count: cause.count })
             .collect(),
+        orderbook,
+        silences,
+        out_of_order,
         instruments: instruments.filter(|instrument| !instrument.events.is_empty()).collect(),
     })
+}
+
+fn located(damages: &[Damage]) -> Vec<DamageAt> {
+    let damages = damages.iter().map(|damage| DamageAt {
+        record: damage.position.record,
+        byte: damage.position.byte,
+        reason: damage.reason.clone(),
+    });
+    damages.collect()
 }
 
 fn by_kind(summary: &Summary) -> BTreeMap<&'static str, u64> {
@@ -220,6 +262,12 @@ impl Survey {
             }
         };
         add(self.damaged, "damaged records");
+        if let Some(Orderbook { agreement, .. }) = &self.orderbook {
+            add(agreement.damaged_rows, "damaged lines of the order-book file");
+            add(agreement.contradictions(), "levels of the order-book file that contradict the messages");
+            add(agreement.messages_without_row, "messages behind the end of the order-book file");
+            add(agreement.rows_without_message, "lines of the order-book file behind the last message");
+        }
         for instrument in &self.instruments {
             let symbol = &instrument.symbol;
             // Orders that rest when a file begins are usual, and nothing is wrong with the book afterwards.

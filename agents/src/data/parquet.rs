@@ -26,42 +26,75 @@ const SCHEMA: &str = "message events {
     required int32 flags;
 }";
 
-/// Events of a row group.
-const GROUP: usize = 1 << 20;
+/// Events of a row group: what is held back, 56 bytes each.
+const GROUP: usize = 1 << 17;
 
-/// Writes the events of one instrument, prices and quantities in the units of the market; `provenance` goes to the file's metadata beside symbol, tick
-/// and lot size.
-///
-/// # Errors
-/// What the writer reports.
-pub fn write_parquet(
-    writer: &mut (impl Write + Send),
-    instrument: &Instrument,
-    events: &[MarketEvent],
-    provenance: &[(&str, &str)],
-) -> io::Result<()> {
-    write(writer, instrument, events, provenance).map_err(io::Error::other)
+/// Writes the events of one instrument as they come, prices and quantities in the units of the market. Memory: one row group of 131,072
+/// events and its columns, some 20 MiB.
+pub struct ParquetEvents<W: Write + Send> {
+    file: SerializedFileWriter<W>,
+    instrument: Instrument,
+    waiting: Vec<MarketEvent>,
 }
 
-fn write(
-    writer: &mut (impl Write + Send),
-    instrument: &Instrument,
-    events: &[MarketEvent],
-    provenance: &[(&str, &str)],
-) -> Result<(), ParquetError> {
-    let (tick, lot) = (instrument.tick.to_string(), instrument.lot.to_string());
-    let own = [("symbol", instrument.symbol.as_str()), ("tick_size", &tick), ("lot_size", &lot)];
-    let entries = own.iter().chain(provenance);
-    let metadata =
-        entries.map(|(key, value)| KeyValue::new((*key).to_owned(), (*value).to_owned())).collect();
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_key_value_metadata(Some(metadata))
-        .build();
-    let schema = Arc::new(parse_message_type(SCHEMA)?);
-    let mut file = SerializedFileWriter::new(writer, schema, Arc::new(properties))?;
-    for part in events.chunks(GROUP) {
-        let mut group = file.next_row_group()?;
+impl<W: Write + Send> std::fmt::Debug for ParquetEvents<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ParquetEvents").field("instrument", &self.instrument).finish_non_exhaustive()
+    }
+}
+
+impl<W: Write + Send> ParquetEvents<W> {
+    /// Begins a file; `provenance` goes to its metadata beside symbol, tick and lot size.
+    ///
+    /// # Errors
+    /// What the writer reports.
+    pub fn new(writer: W, instrument: &Instrument, provenance: &[(&str, &str)]) -> io::Result<Self> {
+        let (tick, lot) = (instrument.tick.to_string(), instrument.lot.to_string());
+        let own = [("symbol", instrument.symbol.as_str()), ("tick_size", &tick), ("lot_size", &lot)];
+        let entries = own.iter().chain(provenance);
+        let metadata =
+            entries.map(|(key, value)| KeyValue::new((*key).to_owned(), (*value).to_owned())).collect();
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_key_value_metadata(Some(metadata))
+            .build();
+        let schema = Arc::new(parse_message_type(SCHEMA).map_err(io::Error::other)?);
+        let file =
+            SerializedFileWriter::new(writer, schema, Arc::new(properties)).map_err(io::Error::other)?;
+        Ok(Self { file, instrument: instrument.clone(), waiting: Vec::new() })
+    }
+
+    /// Takes the next events.
+    ///
+    /// # Errors
+    /// What the writer reports.
+    pub fn push(&mut self, mut events: &[MarketEvent]) -> io::Result<()> {
+        while !events.is_empty() {
+            let (now, later) = events.split_at(events.len().min(GROUP - self.waiting.len()));
+            self.waiting.extend_from_slice(now);
+            events = later;
+            if self.waiting.len() == GROUP {
+                self.group().map_err(io::Error::other)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left, and the end of the file.
+    ///
+    /// # Errors
+    /// What the writer reports.
+    pub fn finish(mut self) -> io::Result<()> {
+        if !self.waiting.is_empty() {
+            self.group().map_err(io::Error::other)?;
+        }
+        self.file.close().map_err(io::Error::other)?;
+        Ok(())
+    }
+
+    fn group(&mut self) -> Result<(), ParquetError> {
+        let (part, instrument) = (&self.waiting, &self.instrument);
+        let mut group = self.file.next_row_group()?;
         let integers = |of: &dyn Fn(&MarketEvent) -> u64| -> Vec<i64> {
             part.iter().map(|event| of(event).cast_signed()).collect()
         };
@@ -83,9 +116,9 @@ fn write(
         let flags: Vec<i32> = part.iter().map(|event| i32::from(event.flags)).collect();
         column::<Int32Type, _>(&mut group, &flags, None)?;
         group.close()?;
+        self.waiting.clear();
+        Ok(())
     }
-    file.close()?;
-    Ok(())
 }
 
 /// The next column; `known` says which rows have a value, if not all.

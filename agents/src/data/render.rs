@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use lob::data::market::{QuoteAgreement, Spells};
+use lob::data::market::{BookAgreement, QuoteAgreement, Spells};
 
-use super::{InstrumentSurvey, Survey};
+use super::{DamageAt, InstrumentSurvey, Survey};
 use crate::report::plain_table;
 
 /// More instruments than this are listed in one table, without details.
@@ -13,6 +13,7 @@ const DETAILED: usize = 8;
 /// What is in the file.
 pub fn render_info(survey: &Survey) -> String {
     let mut text = heading(survey);
+    text += &silences(survey);
     for instrument in survey.instruments.iter().take(DETAILED) {
         text += &instrument_info(instrument);
     }
@@ -44,10 +45,26 @@ pub fn render_check(survey: &Survey) -> String {
         });
     let title = format!("Records that do not fit what came before: {}", survey.mismatched());
     section(&title, rows.collect());
-    let rows = survey.damages.iter().map(|damage| {
-        [format!("line or record {}", damage.record), format!("byte {}", damage.byte), damage.reason.clone()]
+    section(&format!("Damaged records: {}", survey.damaged), damage_rows("line or record", &survey.damages));
+    let rows = survey.out_of_order.iter().map(|place| {
+        [
+            format!("event {}", place.event),
+            format!("{} {}", place.clock, stamp(place.stamp)),
+            format!(
+                "{:.9} s before an earlier event's, in records {} to {}",
+                place.behind_ns as f64 / 1e9,
+                place.records.0,
+                place.records.1
+            ),
+        ]
     });
-    section(&format!("Damaged records: {}", survey.damaged), rows.collect());
+    section("Stamps out of order, the first", rows.collect());
+    if let Some(orderbook) = &survey.orderbook {
+        let title = format!("Lines of {}: {}", orderbook.file, orderbook.agreement.rows);
+        section(&title, agreement_rows(&orderbook.agreement));
+        let title = format!("Damaged lines of {}: {}", orderbook.file, orderbook.agreement.damaged_rows);
+        section(&title, damage_rows("line", &orderbook.damages));
+    }
     for instrument in survey.instruments.iter().take(DETAILED) {
         section(&format!("{}: the book", instrument.symbol), book_rows(instrument));
         if let Some(quotes) = &instrument.quotes {
@@ -68,6 +85,63 @@ pub fn render_check(survey: &Survey) -> String {
         let _ = writeln!(text, "\nNot sound: {}.", unsound.join("; "));
     }
     text
+}
+
+fn damage_rows(unit: &str, damages: &[DamageAt]) -> Vec<[String; 3]> {
+    let rows = damages.iter().map(|damage| {
+        [format!("{unit} {}", damage.record), format!("byte {}", damage.byte), damage.reason.clone()]
+    });
+    rows.collect()
+}
+
+/// Stretches without an event, if there are any.
+fn silences(survey: &Survey) -> String {
+    let silences = &survey.silences;
+    if silences.count == 0 {
+        return String::new();
+    }
+    let seconds = |nanos: u64| nanos as f64 / 1e9;
+    let mut text = format!(
+        "{} times without an event for {} s or more: {:.3} s in all, {:.3} s at most\n",
+        silences.count,
+        seconds(silences.threshold_ns),
+        seconds(silences.nanoseconds),
+        seconds(silences.longest_nanoseconds)
+    );
+    for silence in &silences.first {
+        let length = seconds(silence.to - silence.from);
+        let _ = writeln!(text, "  {} to {} ({length:.3} s)", stamp(silence.from), stamp(silence.to));
+    }
+    let more = silences.count - silences.first.len() as u64;
+    if more > 0 {
+        let _ = writeln!(text, "  ... and {more} more");
+    }
+    text
+}
+
+fn agreement_rows(agreement: &BookAgreement) -> Vec<[String; 3]> {
+    [
+        (agreement.agreeing_rows, "agreeing_rows", "lines that contradict the book nowhere"),
+        (agreement.seeded, "seeded", "levels of the first line: the book that the messages begin with"),
+        (
+            agreement.revealed,
+            "revealed",
+            "levels that come into view, and that nobody has told of: taken over",
+        ),
+        (
+            agreement.changed_out_of_view,
+            "changed_out_of_view",
+            "levels that come back into view, and are not what they were: taken over",
+        ),
+        (agreement.missing, "missing", "levels in view that the book does not have"),
+        (agreement.surplus, "surplus", "levels of the book in view that the line does not have"),
+        (agreement.size_differs, "size_differs", "levels in view of another size than in the book"),
+        (agreement.persists, "persists", "levels that differ as in the line before"),
+        (agreement.messages_without_row, "messages_without_row", "messages behind the last line"),
+        (agreement.rows_without_message, "rows_without_message", "lines behind the last message"),
+    ]
+    .map(|(count, name, meaning)| [count.to_string(), name.to_owned(), meaning.to_owned()])
+    .into()
 }
 
 fn left_table(rows: Vec<Vec<String>>) -> String {

@@ -1,4 +1,4 @@
-//! Databento's binary encoding (DBN): market by order (MBO), the ten best levels (MBP-10), and trades. The header is decoded by Databento's
+//! Databento's binary encoding (DBN): market by order (MBO), the best levels (MBP-10, MBP-1, TBBO), and trades. The header is decoded by Databento's
 //! own crate, which also says what records are and how long; their fields are read in place, since the crate's decoder panics on records
 //! that are not aligned.
 
@@ -34,7 +34,7 @@ enum Mismatch {
 const CAUSES: [(&str, &str); 2] = [
     (
         "maybe_bad_book",
-        "record that the feed itself flags as following a gap it could not fill: taken as it is",
+        "record that the feed itself flags as following a gap it could not fill: the book is stale from the first on",
     ),
     ("no_price", "order or trade without a price: passed over"),
 ];
@@ -42,6 +42,7 @@ const CAUSES: [(&str, &str); 2] = [
 /// Bytes of a record's header, and the least that the fields of a kind need.
 const HEADER: usize = 16;
 const MBO: usize = size_of::<dbn::MboMsg>();
+const MBP_1: usize = size_of::<dbn::Mbp1Msg>();
 const MBP_10: usize = size_of::<dbn::Mbp10Msg>();
 const TRADE: usize = size_of::<dbn::TradeMsg>();
 
@@ -102,9 +103,13 @@ impl Record<'_> {
         self.u64_at(8)
     }
 
-    /// Of the ten levels: bid and ask, price and size each.
+    /// The levels, ten or one: bid and ask, price and size each.
     fn levels(self) -> [Both; 10] {
+        let depth = if self.kind() == rtype::MBP_10 { 10 } else { 1 };
         std::array::from_fn(|level| {
+            if level >= depth {
+                return EMPTY;
+            }
             let at = 48 + 32 * level;
             [(self.i64_at(at), self.u32_at(at + 16)), (self.i64_at(at + 8), self.u32_at(at + 20))]
         })
@@ -132,7 +137,20 @@ struct Books {
     levels: HashMap<u16, [Both; 10]>,
     /// Fills of resting orders whose removal from the book is still to come: instrument, order, lots.
     fills: VecDeque<(u16, u64, u32)>,
+    /// Of instruments whose book is stale or being made anew; the others have none.
+    marks: HashMap<u16, Mark>,
     causes: [u64; CAUSES.len()],
+}
+
+/// What the flags of records before say of a book.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Mark {
+    /// It follows a gap.
+    stale: bool,
+    /// The record before emptied it.
+    cleared: bool,
+    /// A snapshot of it is under way.
+    snapshot: bool,
 }
 
 impl DbnReader {
@@ -153,6 +171,7 @@ impl DbnReader {
             )));
         }
         if !(1..=3).contains(&version) {
+            // Version 4 has other headers of records, and is still changing.
             return Err(ReadError::File(format!("version {version} of DBN; legal: 1 to 3")));
         }
         let (tick, tick_origin) = match options.tick {
@@ -177,11 +196,6 @@ impl DbnReader {
             MetadataDecoder::with_upgrade_policy(&input.available()[..whole], VersionUpgradePolicy::AsIs)
                 .decode();
         let header = header.map_err(|error| ReadError::File(format!("header of DBN: {error}")))?;
-        if header.ts_out {
-            return Err(ReadError::File(
-                "DBN with a stamp appended to each record (ts_out), which is not read".to_owned(),
-            ));
-        }
         input.consume(whole);
         let mut symbols = HashMap::new();
         if header.stype_out == SType::InstrumentId {
@@ -207,6 +221,7 @@ impl DbnReader {
             lot_units,
             levels: HashMap::new(),
             fills: VecDeque::new(),
+            marks: HashMap::new(),
             causes: [0; CAUSES.len()],
         };
         Ok(Self { input, books, strict: options.strict, tally: Tally::default() })
@@ -233,6 +248,9 @@ fn infer(input: &mut Input, metadata: u32) -> (Step, Origin) {
         match record.kind() {
             rtype::MBO if length >= MBO => see(record.i64_at(24)),
             rtype::MBP_0 if length >= TRADE => see(record.i64_at(16)),
+            rtype::MBP_1 if length >= MBP_1 => {
+                record.levels().iter().flatten().for_each(|&(price, _)| see(price))
+            }
             rtype::MBP_10 if length >= MBP_10 => {
                 record.levels().iter().flatten().for_each(|&(price, _)| see(price))
             }
@@ -378,8 +396,65 @@ impl Books {
             b'N' => {}
             _ => return Err("an action that is none of A, C, M, R, T, F, N"),
         }
-        events.push(event);
+        if event.kind == Kind::Clear || self.is_marked(record.0[36]) {
+            self.marked(event, record.0[36], events);
+        } else {
+            events.push(event);
+        }
         Ok(true)
+    }
+
+    /// True if flags say something of the book, or have said so before.
+    #[inline]
+    fn is_marked(&self, raw: u8) -> bool {
+        raw & (flags::MAYBE_BAD_BOOK | flags::SNAPSHOT) != 0 || !self.marks.is_empty()
+    }
+
+    /// Takes an event about an order whose flags, or those of records before, say something of the book. A snapshot is a clearing (`R`)
+    /// and new orders flagged as a snapshot, the last one flagged as the last.
+    #[cold]
+    fn marked(&mut self, mut event: MarketEvent, raw: u8, events: &mut Vec<MarketEvent>) {
+        let (bad, snapshot) = (raw & flags::MAYBE_BAD_BOOK != 0, raw & flags::SNAPSHOT != 0);
+        let mark = self.marks.entry(event.instrument).or_default();
+        let note = |kind, flags| MarketEvent {
+            flags,
+            instrument: event.instrument,
+            ..MarketEvent::new(kind, event.exchange_time, event.local_time)
+        };
+        let begin = note(Kind::SnapshotBegin, MarketEvent::SNAPSHOT);
+        let end = note(Kind::SnapshotEnd, MarketEvent::SNAPSHOT | MarketEvent::LAST);
+        if mark.snapshot && !snapshot {
+            // It ended without saying so.
+            *mark = Mark::default();
+            events.push(end);
+        }
+        if bad && !snapshot && !mark.stale {
+            mark.stale = true;
+            events.push(note(Kind::Gap, MarketEvent::LAST));
+        }
+        let clears = event.kind == Kind::Clear;
+        if snapshot && !mark.snapshot && (clears || mark.cleared) {
+            mark.snapshot = true;
+            events.push(begin);
+        } else if clears && mark.stale && !bad {
+            // Nothing rests: that is all of the book.
+            mark.stale = false;
+            events.extend([begin, end]);
+        }
+        mark.cleared = clears && !snapshot;
+        if mark.snapshot && event.has(MarketEvent::LAST) {
+            event.flags &= !MarketEvent::LAST;
+            *mark = Mark::default();
+            if !clears {
+                events.push(event);
+            }
+            events.push(end);
+        } else if !(clears && mark.snapshot) {
+            events.push(event);
+        }
+        if *mark == Mark::default() {
+            self.marks.remove(&event.instrument);
+        }
     }
 
     /// A cancellation takes out what a fill has announced.
@@ -393,7 +468,8 @@ impl Books {
         Kind::Execute
     }
 
-    fn mbp10(&mut self, record: Record<'_>, events: &mut Vec<MarketEvent>) -> Result<bool, &'static str> {
+    /// MBP-10, MBP-1 and TBBO: the levels after the event, of which the changes are taken.
+    fn mbp(&mut self, record: Record<'_>, events: &mut Vec<MarketEvent>) -> Result<bool, &'static str> {
         let Some(instrument) = self.instrument(record.publisher(), record.instrument()) else {
             return Ok(false);
         };
@@ -412,8 +488,19 @@ impl Books {
             let side = side_of(record.0[29]);
             events.push(MarketEvent { kind: Kind::Trade, price, quantity, side, ..base });
         }
-        let before = self.levels.get(&instrument).copied().unwrap_or([EMPTY; 10]);
+        let mut before = self.levels.get(&instrument).copied().unwrap_or([EMPTY; 10]);
         let now = record.levels();
+        let bad = record.0[30] & flags::MAYBE_BAD_BOOK != 0;
+        let stale = self.marks.get(&instrument).is_some_and(|mark| mark.stale);
+        if bad && !stale {
+            events.push(MarketEvent { kind: Kind::Gap, id: 0, flags: MarketEvent::LAST, ..base });
+        }
+        let again = stale && !bad;
+        if again {
+            // A record shows all levels there are to see: the book is in step again.
+            before = [EMPTY; 10];
+            events.push(MarketEvent { kind: Kind::SnapshotBegin, flags: MarketEvent::SNAPSHOT, ..base });
+        }
         let mut changes = || -> Result<(), &'static str> {
             for side in Side::BOTH {
                 let of = |level: &Both| level[side.index()];
@@ -438,7 +525,17 @@ impl Books {
             return Err(reason);
         }
         self.levels.insert(instrument, now);
-        if events.len() == begin {
+        if bad {
+            self.marks.insert(instrument, Mark { stale: true, ..Mark::default() });
+        } else if again {
+            self.marks.remove(&instrument);
+            for event in &mut events[begin..] {
+                event.flags |= u8::from(event.kind == Kind::Level) * MarketEvent::SNAPSHOT;
+            }
+            events.push(MarketEvent { kind: Kind::SnapshotEnd, ..base });
+        }
+        let flags = if again { flags | MarketEvent::SNAPSHOT | MarketEvent::LAST } else { flags };
+        if events.last().is_none_or(|event| event.kind == Kind::Gap) || events.len() == begin {
             events.push(MarketEvent { kind: Kind::Unchanged, ..base });
         }
         if let Some(last) = events.last_mut() {
@@ -507,6 +604,7 @@ impl MarketReader for DbnReader {
             let record = Record(bytes);
             let needed = match record.kind() {
                 rtype::MBO => MBO,
+                rtype::MBP_1 => MBP_1,
                 rtype::MBP_10 => MBP_10,
                 rtype::MBP_0 => TRADE,
                 _ => 0,
@@ -516,7 +614,7 @@ impl MarketReader for DbnReader {
             } else {
                 match record.kind() {
                     rtype::MBO => self.books.mbo(record, events),
-                    rtype::MBP_10 => self.books.mbp10(record, events),
+                    rtype::MBP_1 | rtype::MBP_10 => self.books.mbp(record, events),
                     rtype::MBP_0 => self.books.trade(record, events),
                     _ => Ok(false),
                 }

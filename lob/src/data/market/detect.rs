@@ -71,6 +71,7 @@ pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Box<dyn Mar
     let mut magic = [0; 4];
     let begins = std::fs::File::open(path).and_then(|mut file| std::io::Read::read(&mut file, &mut magic));
     if begins.is_ok() && magic == *b"PK\x03\x04" {
+        refuse_orderbook(Format::HftBacktest, options)?;
         return Ok(Box::new(HftReader::open(path, options)?));
     }
     let input = Input::open(path).map_err(|error| ReadError::File(error.to_string()))?;
@@ -87,10 +88,26 @@ pub fn open_input(mut input: Input, options: &ReadOptions) -> Result<Box<dyn Mar
     {
         return Err(ReadError::io(&input, error));
     }
-    let head = input.available();
-    if head.is_empty() {
+    if input.available().is_empty() {
         return Err(ReadError::File("the file is empty".to_owned()));
     }
+    let reader = of_format(input, options)?;
+    if reader.format() != Format::Lobster {
+        refuse_orderbook(reader.format(), options)?;
+    }
+    Ok(reader)
+}
+
+fn refuse_orderbook(format: Format, options: &ReadOptions) -> Result<(), ReadError> {
+    if options.orderbook.is_none() {
+        return Ok(());
+    }
+    let text = format!("an order-book file belongs to messages of LOBSTER; these are {format}");
+    Err(ReadError::File(text))
+}
+
+fn of_format(input: Input, options: &ReadOptions) -> Result<Box<dyn MarketReader>, ReadError> {
+    let head = input.available();
     if head.starts_with(bitstamp::HEADER.as_bytes()) {
         return Ok(Box::new(BitstampReader::new(input, options)?));
     }

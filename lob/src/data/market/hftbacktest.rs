@@ -2,10 +2,11 @@
 //! `local_ts` (i8), `px`, `qty` (f8), `order_id` (u8), `ival` (i8), `fval` (f8). See docs/data_format.md, "Market events".
 
 mod read;
+mod sort;
 mod write;
 
 pub use read::HftReader;
-pub use write::{WrittenEvents, write_events};
+pub use write::{EventsWriter, WrittenEvents, write_events};
 
 /// The fields of a record.
 const FIELDS: [(&str, &str); 8] = [

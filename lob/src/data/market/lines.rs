@@ -14,6 +14,8 @@ pub(super) struct Lines {
     pub(super) input: Input,
     pub(super) tally: Tally,
     strict: bool,
+    /// What a line is called in errors.
+    unit: &'static str,
     /// Place of the line that `next` returned last.
     position: Position,
     /// Bytes to consume before the next line.
@@ -28,10 +30,21 @@ impl Lines {
             input,
             tally: Tally::default(),
             strict: options.strict,
+            unit: "line",
             position: Position::default(),
             pending: 0,
             length: 0,
         }
+    }
+
+    /// The same, called `unit` in errors.
+    pub(super) fn called(self, unit: &'static str) -> Self {
+        Self { unit, ..self }
+    }
+
+    /// The number of the line that [`advance`](Self::advance) found, from 1.
+    pub(super) fn record(&self) -> u64 {
+        self.position.record
     }
 
     /// The line that [`advance`](Self::advance) found, without its end.
@@ -46,7 +59,7 @@ impl Lines {
     pub(super) fn damaged(&mut self, reason: impl Into<String>) -> Result<(), ReadError> {
         let damage = Damage { position: self.position, reason: reason.into() };
         if self.strict {
-            return Err(ReadError::Damaged { damage, unit: "line" });
+            return Err(ReadError::Damaged { damage, unit: self.unit });
         }
         self.tally.damage(damage);
         Ok(())

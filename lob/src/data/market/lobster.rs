@@ -1,19 +1,29 @@
 //! LOBSTER's message files: `time,type,order id,size,price,direction` without a header; times in seconds after midnight, prices in
-//! units of 0.0001.
+//! units of 0.0001. An [order-book file](orderbook) beside it is compared with the book line by line, and begins it.
+
+mod orderbook;
 
 use hashbrown::HashMap;
 
 use super::bitstamp::shown;
 use super::lines::Lines;
-use super::reader::{BATCH, Cause, Instrument, MarketReader, Origin, ReadError, ReadOptions, Tally, counted};
+use super::reader::{
+    BATCH, Cause, Damage, Instrument, MarketReader, Origin, ReadError, ReadOptions, Tally, counted,
+};
 use super::step::{Step, StepGuess};
 use super::{Compression, Format, Input, Kind, MarketEvent};
 use crate::{Nanos, Price, Quantity, Side};
+
+use orderbook::Orderbook;
+pub use orderbook::{BookAgreement, orderbook_beside};
 
 /// Bytes looked at to infer the tick size.
 const SAMPLE: usize = 1 << 20;
 
 const UNIT: Step = Step::power_of_ten(-4);
+/// The price, in units of the format, of a level that is not there.
+const NOT_THERE: i64 = 9_999_999_999;
+
 const NANOSECOND: Step = Step::power_of_ten(-9);
 
 #[derive(Clone, Copy)]
@@ -22,9 +32,10 @@ enum Mismatch {
     AddedTwice,
     LeftDiffers,
     TooMany,
+    FromBefore,
 }
 
-const CAUSES: [(&str, &str); 4] = [
+const CAUSES: [(&str, &str); 5] = [
     (
         "never_added",
         "event of an order that rested before the file began: an execution is a trade, the rest is passed over",
@@ -32,6 +43,10 @@ const CAUSES: [(&str, &str); 4] = [
     ("added_twice", "new order under the number of one that rests: it is replaced"),
     ("left_differs", "deletion of another size than what was left: all of it is taken out"),
     ("too_many", "more taken out of an order than it had: all of it is taken out"),
+    (
+        "from_before",
+        "event of an order that rested before the file began: taken out of the lots that the order-book file shows there",
+    ),
 ];
 
 /// Reads LOBSTER's message files.
@@ -41,10 +56,21 @@ pub struct LobsterReader {
     instruments: Vec<Instrument>,
     /// Units of the format in a tick.
     units: i64,
-    live: HashMap<u64, (Side, i64, u64)>,
+    live: HashMap<u64, (Side, Order)>,
+    orderbook: Option<Box<Orderbook>>,
+    /// Of the latest message.
+    time: Nanos,
     causes: [u64; CAUSES.len()],
 }
 
+/// A resting order: its price in ticks.
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    price: i64,
+    lots: u64,
+}
+
+#[derive(Clone, Copy)]
 struct Row {
     time: Nanos,
     kind: u8,
@@ -67,12 +93,21 @@ pub(super) fn recognises(head: &[u8]) -> bool {
         && matches!(fields[5], b"1" | b"-1")
 }
 
+/// Shows a price in units of 0.0001 to a guess.
+fn see(guess: &mut StepGuess, price: u64) {
+    guess.see(format!("{}.{:04}", price / 10_000, price % 10_000).as_bytes());
+}
+
 impl LobsterReader {
-    /// Begins to read.
+    /// Begins to read, together with the order-book file if the options name one.
     ///
     /// # Errors
-    /// If the input cannot be read, or the tick given is no multiple of 0.0001.
+    /// If an input cannot be read, or the tick given is no multiple of 0.0001.
     pub fn new(mut input: Input, options: &ReadOptions) -> Result<Self, ReadError> {
+        let mut orderbook = None;
+        if let Some(path) = &options.orderbook {
+            orderbook = Some(Box::new(Orderbook::open(path, options)?));
+        }
         let mut guess = StepGuess::default();
         if options.tick.is_none() {
             if let Err(error) = input.peek(SAMPLE)
@@ -86,8 +121,11 @@ impl LobsterReader {
                     .nth(4)
                     .and_then(|field| Step::ONE.parse_size(field).ok());
                 if let Some(price) = price {
-                    guess.see(format!("{}.{:04}", price / 10_000, price % 10_000).as_bytes());
+                    see(&mut guess, price);
                 }
+            }
+            if let Some(orderbook) = &mut orderbook {
+                orderbook.sample(SAMPLE, &mut guess);
             }
         }
         let (tick, tick_origin) = match (options.tick, guess.tick()) {
@@ -114,6 +152,8 @@ impl LobsterReader {
             instruments: vec![instrument],
             units,
             live: HashMap::new(),
+            orderbook,
+            time: Nanos(0),
             causes: [0; CAUSES.len()],
         })
     }
@@ -154,56 +194,118 @@ impl LobsterReader {
         self.causes[mismatch as usize] += 1;
     }
 
+    /// The order that an event is about: that of its number, or the one that stands for those from before the file began.
+    fn subject(&mut self, row: &Row) -> Option<(u64, Side, Order)> {
+        if let Some(&(side, order)) = self.live.get(&row.id) {
+            return Some((row.id, side, order));
+        }
+        let id = orderbook::anonymous(row.side, row.price);
+        let stands = self.live.get(&id).copied().filter(|(_, order)| order.lots >= row.size);
+        self.count(if stands.is_some() { Mismatch::FromBefore } else { Mismatch::NeverAdded });
+        stands.map(|(side, order)| (id, side, order))
+    }
+
     fn take(&mut self, row: &Row, events: &mut Vec<MarketEvent>) {
-        let event = |kind, side, price, size| MarketEvent {
+        let event = |id, kind, side, price, size| MarketEvent {
             price: Price(price),
             quantity: Quantity(size),
-            id: row.id,
+            id,
             side: Some(side),
             flags: MarketEvent::LAST,
             ..MarketEvent::new(kind, row.time, row.time)
         };
         match row.kind {
             1 => {
-                if let Some((side, price, left)) = self.live.insert(row.id, (row.side, row.price, row.size)) {
+                let order = Order { price: row.price, lots: row.size };
+                if let Some((side, was)) = self.live.insert(row.id, (row.side, order)) {
                     self.count(Mismatch::AddedTwice);
-                    events.push(MarketEvent { flags: 0, ..event(Kind::Delete, side, price, left) });
+                    let delete = event(row.id, Kind::Delete, side, was.price, was.lots);
+                    events.push(MarketEvent { flags: 0, ..delete });
                 }
-                events.push(event(Kind::Add, row.side, row.price, row.size));
+                events.push(event(row.id, Kind::Add, row.side, row.price, row.size));
             }
             2..=4 => {
-                let Some(&(side, price, left)) = self.live.get(&row.id) else {
-                    self.count(Mismatch::NeverAdded);
+                let Some((id, side, order)) = self.subject(row) else {
                     if row.kind == 4 {
-                        let trade = event(Kind::Trade, row.side.opposite(), row.price, row.size);
-                        events.push(MarketEvent { id: 0, ..trade });
+                        events.push(event(0, Kind::Trade, row.side.opposite(), row.price, row.size));
                     }
                     return;
                 };
-                if row.kind == 3 && row.size != left {
+                let whole = row.kind == 3 && id == row.id;
+                if whole && row.size != order.lots {
                     self.count(Mismatch::LeftDiffers);
-                } else if row.size > left {
+                } else if row.size > order.lots {
                     self.count(Mismatch::TooMany);
                 }
-                let gone = row.kind == 3 || row.size >= left;
+                let gone = whole || row.size >= order.lots;
                 if gone {
-                    self.live.remove(&row.id);
+                    self.live.remove(&id);
                 } else {
-                    self.live.insert(row.id, (side, price, left - row.size));
+                    self.live.insert(id, (side, Order { lots: order.lots - row.size, ..order }));
                 }
-                let lots = row.size.min(left);
+                let lots = row.size.min(order.lots);
                 events.push(match row.kind {
-                    4 => event(Kind::Execute, side, row.price, lots),
-                    _ if gone => event(Kind::Delete, side, price, left),
-                    _ => event(Kind::Reduce, side, price, lots),
+                    4 => event(id, Kind::Execute, side, row.price, lots),
+                    _ if gone => event(id, Kind::Delete, side, order.price, order.lots),
+                    _ => event(id, Kind::Reduce, side, order.price, lots),
                 });
             }
             // Hidden orders and crosses trade, but were never in the book.
-            5 | 6 => {
-                let trade = event(Kind::Trade, row.side.opposite(), row.price, row.size);
-                events.push(MarketEvent { id: 0, ..trade });
-            }
+            5 | 6 => events.push(event(0, Kind::Trade, row.side.opposite(), row.price, row.size)),
             _ => self.lines.tally.ignored += 1,
+        }
+    }
+
+    /// Takes a message, with the line of the order-book file that belongs to it.
+    fn take_beside(
+        &mut self,
+        orderbook: &mut Orderbook,
+        row: Option<&Row>,
+        events: &mut Vec<MarketEvent>,
+    ) -> Result<(), ReadError> {
+        let shown = orderbook.advance(self.lines.record(), self.units)?;
+        if let Some(row) = row {
+            self.time = row.time;
+            let seeded_now = shown && !orderbook.is_seeded();
+            if seeded_now {
+                let own = Order { price: row.price, lots: row.size };
+                let begin = events.len();
+                orderbook.seed(row.time, (row.kind == 1).then_some((row.side, own)), events);
+                self.live.clear();
+                self.adopt(&events[begin..]);
+            }
+            let begin = events.len();
+            match row.kind {
+                // The line that begins the book is what the book is after the message.
+                2..=4 if seeded_now => {
+                    self.count(Mismatch::FromBefore);
+                    if row.kind == 4 {
+                        self.take(&Row { kind: 5, ..*row }, events);
+                    }
+                }
+                _ => self.take(row, events),
+            }
+            orderbook.follow(&events[begin..]);
+        }
+        if shown && orderbook.is_seeded() {
+            let begin = events.len();
+            orderbook.compare(self.time, events);
+            self.adopt(&events[begin..]);
+        }
+        Ok(())
+    }
+
+    /// Takes over what the order-book file says of orders that nobody has told of.
+    fn adopt(&mut self, events: &[MarketEvent]) {
+        for event in events {
+            match (event.kind, event.side) {
+                (Kind::Delete, _) => drop(self.live.remove(&event.id)),
+                (Kind::Add, Some(side)) => {
+                    let order = Order { price: event.price.0, lots: event.quantity.0 };
+                    self.live.insert(event.id, (side, order));
+                }
+                _ => {}
+            }
         }
     }
 }
@@ -219,20 +321,36 @@ impl MarketReader for LobsterReader {
 
     fn read(&mut self, events: &mut Vec<MarketEvent>) -> Result<bool, ReadError> {
         let enough = events.len() + BATCH;
+        // Taken out, so that it and the rest can be borrowed at once; an error ends the reading.
+        let mut orderbook = self.orderbook.take();
         while events.len() < enough {
             if !self.lines.advance()? {
+                if let Some(orderbook) = &mut orderbook {
+                    orderbook.finish(self.lines.record(), self.units)?;
+                }
+                self.orderbook = orderbook;
                 return Ok(false);
             }
-            match self.parse() {
-                Ok(row) => self.take(&row, events),
-                Err(reason) => self.lines.damaged(reason)?,
+            let row = self.parse();
+            match (&row, &mut orderbook) {
+                (row, Some(orderbook)) => self.take_beside(orderbook, row.as_ref().ok(), events)?,
+                (Ok(row), None) => self.take(row, events),
+                (Err(_), None) => {}
+            }
+            if let Err(reason) = row {
+                self.lines.damaged(reason)?;
             }
         }
+        self.orderbook = orderbook;
         Ok(true)
     }
 
     fn tally(&self) -> &Tally {
         &self.lines.tally
+    }
+
+    fn orderbook(&self) -> Option<(BookAgreement, &[Damage])> {
+        self.orderbook.as_ref().map(|orderbook| (orderbook.agreement, orderbook.damages()))
     }
 
     fn causes(&self) -> Vec<Cause> {

@@ -46,12 +46,12 @@ pub use bitstamp::BitstampReader;
 pub use dbn::DbnReader;
 pub use detect::{Format, open, open_input};
 pub use event::{Kind, MarketEvent};
-pub use hftbacktest::{HftReader, WrittenEvents, write_events};
+pub use hftbacktest::{EventsWriter, HftReader, WrittenEvents, write_events};
 pub use input::{Compression, Input};
 pub use inspect::{BookProblems, Inspector, Spells, Summary, apply, apply_all};
 #[cfg(feature = "itch")]
 pub use itch::ItchReader;
-pub use lobster::LobsterReader;
+pub use lobster::{BookAgreement, LobsterReader, orderbook_beside};
 pub use quotes::QuoteAgreement;
 pub use reader::{
     Cause, Damage, Instrument, KEPT_DAMAGES, MarketReader, Origin, Position, ReadError, ReadOptions, Tally,

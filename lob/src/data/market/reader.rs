@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::{Compression, Format, Input, MarketEvent, Step};
+use super::{BookAgreement, Compression, Format, Input, MarketEvent, Step};
 
 /// A place in a file: unpacked bytes from its beginning, and the line or record there, counted from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub enum ReadError {
     Damaged {
         /// Where and what.
         damage: Damage,
-        /// `line` or `record`.
+        /// `line` or `record`, or of which file one.
         unit: &'static str,
     },
     /// The file as a whole.
@@ -154,6 +155,8 @@ pub struct ReadOptions {
     pub lot: Option<Step>,
     /// Only these instruments, where a file holds several; empty: all.
     pub symbols: Vec<String>,
+    /// The order-book file that belongs to a message file of LOBSTER; other formats have none, and refuse it.
+    pub orderbook: Option<PathBuf>,
 }
 
 /// A stream of market events.
@@ -180,6 +183,11 @@ pub trait MarketReader: Send {
     /// Records that do not fit what came before, by cause.
     fn causes(&self) -> Vec<Cause> {
         Vec::new()
+    }
+
+    /// How the book agrees with the order-book file beside the messages, and the first damaged lines of that file; `None` without one.
+    fn orderbook(&self) -> Option<(BookAgreement, &[Damage])> {
+        None
     }
 
     /// Bytes read so far as they are packed, and all of them if known: for progress.

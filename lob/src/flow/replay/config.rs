@@ -254,10 +254,10 @@ impl ReplayParams {
     /// If `tick` or `lot` is no size.
     pub fn read_options(&self) -> Result<ReadOptions, ParameterError> {
         Ok(ReadOptions {
-            strict: false,
             tick: self.step("tick", self.tick.as_deref())?,
             lot: self.step("lot", self.lot.as_deref())?,
             symbols: self.symbol.iter().cloned().collect(),
+            ..ReadOptions::default()
         })
     }
 
