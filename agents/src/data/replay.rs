@@ -194,7 +194,8 @@ pub fn play(
     log.read(&mut simulator, desk, &stamp);
     let book = received.at(u64::MAX);
     let price = |side| book.best_price(side).map_or(0.0, |price| instrument.tick.value(price.0));
-    let last_mid = f64::midpoint(price(Side::Buy), price(Side::Sell));
+    // Halves of decimal ticks, without what floats leave behind them.
+    let last_mid = (f64::midpoint(price(Side::Buy), price(Side::Sell)) * NANOS).round() / NANOS;
     let unit = instrument.lot.to_f64() * multiple as f64;
     let Log { orders, bought, sold, position, cash, fills, .. } = log;
     let cash = cash * unit;
