@@ -163,12 +163,16 @@ impl LogSource {
         gone: u64,
         observers: &mut [&mut dyn Observer],
     ) {
-        if let Some(Request { what: What::Order { handle: incoming, left, .. }, .. }) = &mut self.request
-            && *incoming == handle
+        if let Some(Request { time, what: What::Order { handle: incoming, left, .. }, .. }) =
+            &mut self.request
+            && (*time, *incoming) == (now, handle)
         {
             // The rest of an order that found nothing more to trade with.
             *left = left.saturating_sub(gone);
             return;
+        }
+        if matches!(self.request, Some(Request { what: What::Order { .. }, .. })) {
+            self.finish(observers);
         }
         let Some(resting) = self.resting.get_mut(&handle) else { return };
         let (at_side, at_price) = (resting.side, resting.price);
