@@ -94,7 +94,8 @@ impl Check {
 
 impl Observer for Check {
     fn event(&mut self, before: BookState<'_>, event: &FlowEvent) {
-        if self.see(&before, event.time) {
+        // Beyond the window nothing is compared, as nothing is simulated there.
+        if self.see(&before, event.time) && event.distance as usize <= before.depth[0].len() {
             self.events[event.kind as usize] += 1;
         }
     }
@@ -125,7 +126,8 @@ mod tests {
     use lob::{Price, Side};
 
     fn step(check: &mut Check, since: f64, time: f64, bid: i64, ask: i64, valid: bool) {
-        let state = BookState { since, best: [Some(Price(bid)), Some(Price(ask))], depth: [&[], &[]], valid };
+        let state =
+            BookState { since, best: [Some(Price(bid)), Some(Price(ask))], depth: [&[0], &[0]], valid };
         let side = Side::Buy;
         check.event(state, &FlowEvent { time, kind: FlowEventKind::Market, side, distance: 0, lots: 1 });
     }

@@ -13,7 +13,7 @@ const NARROW: f64 = 4.0;
 /// Ticks of the model that a wide mean spread becomes.
 const SPREAD: f64 = 2.5;
 
-/// The median limit order in lots of the model.
+/// The smaller of the median market order and the median limit order, in lots of the model.
 const MEDIAN_LOTS: f64 = 2.0;
 
 /// Share of the limit orders seen that the window is to hold.
@@ -30,7 +30,8 @@ const CLASSES: f64 = 16.0;
 pub struct Survey {
     seconds: f64,
     spread: f64,
-    sizes: Vec<u64>,
+    /// Of market orders, and of limit orders.
+    sizes: [Vec<u64>; 2],
     distances: Vec<u64>,
 }
 
@@ -39,7 +40,7 @@ impl Default for Survey {
         Self {
             seconds: 0.0,
             spread: 0.0,
-            sizes: vec![0; 64 * CLASSES as usize],
+            sizes: [vec![0; 64 * CLASSES as usize], vec![0; 64 * CLASSES as usize]],
             distances: vec![0; REACH + 1],
         }
     }
@@ -52,8 +53,8 @@ pub struct Choice {
     pub grid: Grid,
     /// Time-weighted mean spread in ticks of the instrument.
     pub mean_spread: f64,
-    /// Median limit order in lots of the instrument.
-    pub median_lots: f64,
+    /// Median market order and median limit order in lots of the instrument.
+    pub median_lots: [f64; 2],
     /// Distance in ticks of the instrument that holds 95% of the limit orders seen.
     pub reach: usize,
 }
@@ -69,31 +70,38 @@ impl Survey {
     /// The grid, where `grid` (ticks), `lot` (instrument lots) and `levels` do not say.
     ///
     /// A tick of the model is one of the instrument where the mean spread is at most 4 ticks; else the 1, 2 or 5 x 10^n ticks that bring it
-    /// closest to 2.5 of the model's. A lot is the 1, 2 or 5 x 10^n lots that bring the median limit order closest to 2. The window
+    /// closest to 2.5 of the model's. A lot is the 1, 2 or 5 x 10^n lots that bring the median market order or the
+    /// median limit order, whichever is smaller, closest to 2. The window
     /// holds 95% of the limit orders within 1,024 ticks, and 10 to 100 levels.
     pub fn choose(&self, grid: Option<u64>, lot: Option<u64>, levels: Option<usize>) -> Choice {
         let mean_spread = if self.seconds > 0.0 { self.spread / self.seconds } else { 0.0 };
-        let median = quantile(&self.sizes, 0.5).map_or(1.0, |class| ((class as f64 + 0.5) / CLASSES).exp2());
+        let median =
+            |sizes: &[u64]| quantile(sizes, 0.5).map_or(1.0, |class| ((class as f64 + 0.5) / CLASSES).exp2());
+        let median_lots = [median(&self.sizes[0]), median(&self.sizes[1])];
         let reach = quantile(&self.distances, HELD).unwrap_or(1);
         let ticks = grid.unwrap_or(if mean_spread <= NARROW { 1 } else { nice(mean_spread / SPREAD) });
         let window = reach.div_ceil(usize::try_from(ticks.max(1)).unwrap_or(usize::MAX)) + 1;
         let grid = Grid {
             ticks,
-            lot: lot.unwrap_or_else(|| nice(median / MEDIAN_LOTS)),
+            lot: lot.unwrap_or_else(|| nice(median_lots[0].min(median_lots[1]) / MEDIAN_LOTS)),
             levels: levels.unwrap_or(window.clamp(*LEVELS.start(), *LEVELS.end())),
         };
-        Choice { grid, mean_spread, median_lots: median, reach }
+        Choice { grid, mean_spread, median_lots, reach }
     }
 }
 
 impl Observer for Survey {
     fn event(&mut self, before: BookState<'_>, event: &FlowEvent) {
         self.see(&before, event.time);
-        if event.kind == FlowEventKind::Limit && before.valid {
-            // Sizes are whole numbers of lots, at least 1.
-            let class = ((event.lots as f64).log2() * CLASSES) as usize;
-            let last = self.sizes.len() - 1;
-            self.sizes[class.min(last)] += 1;
+        if !before.valid || event.kind == FlowEventKind::Cancel {
+            return;
+        }
+        // Sizes are whole numbers of lots, at least 1.
+        let sizes = &mut self.sizes[event.kind as usize];
+        let class = ((event.lots as f64).log2() * CLASSES) as usize;
+        let last = sizes.len() - 1;
+        sizes[class.min(last)] += 1;
+        if event.kind == FlowEventKind::Limit {
             self.distances[(event.distance as usize).min(REACH)] += 1;
         }
     }

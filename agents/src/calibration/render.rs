@@ -58,13 +58,14 @@ fn data(calibrated: &Calibrated) -> String {
     );
     let _ = writeln!(
         text,
-        "tick {} = {} instrument ticks (mean spread {:.2} ticks), lot {} = {} instrument lots (median limit order {:.0}), {} levels",
+        "tick {} = {} instrument ticks (mean spread {:.2} ticks), lot {} = {} instrument lots (median market order {:.0}, limit order {:.0}), {} levels",
         source.model_tick,
         choice.grid.ticks,
         choice.mean_spread,
         source.model_lot,
         choice.grid.lot,
-        choice.median_lots,
+        choice.median_lots[0],
+        choice.median_lots[1],
         choice.grid.levels
     );
     let [market, limit, cancel] = tally.shown.map(|[buy, sell]| buy + sell);
