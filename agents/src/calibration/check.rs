@@ -3,16 +3,46 @@
 use lob::calibration::{BookState, FlowEvent, Observer};
 use serde::Serialize;
 
+/// Seconds of valid time that are summed on their own, for standard errors.
+const PIECE: f64 = 5.0;
+
+/// Batches of pieces that standard errors come from, at the most.
+const BATCHES: usize = 20;
+
 /// Watches spread, event rates and volatility of a market.
 #[derive(Clone, Debug, Default)]
 pub struct Check {
+    /// Sums of each piece: memory grows with the time, not with the events.
+    pieces: Vec<Sums>,
+    sums: Sums,
+    /// The last whole second at which the mid was sampled, and twice the mid there.
+    last: Option<(f64, i64)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
     seconds: f64,
     spread: f64,
     events: [u64; 3],
-    /// The last whole second at which the mid was sampled, and twice the mid there.
-    last: Option<(f64, i64)>,
     squares: f64,
     changes: u64,
+}
+
+impl Sums {
+    fn add(&mut self, other: &Self) {
+        self.seconds += other.seconds;
+        self.spread += other.spread;
+        self.squares += other.squares;
+        self.changes += other.changes;
+        self.events.iter_mut().zip(other.events).for_each(|(sum, more)| *sum += more);
+    }
+
+    /// Mean spread, three rates, volatility.
+    fn figures(&self) -> [f64; 5] {
+        let rate = |kind: usize| self.events[kind] as f64 / self.seconds;
+        let volatility = (self.squares / self.changes.max(1) as f64).sqrt();
+        [self.spread / self.seconds, rate(0), rate(1), rate(2), volatility]
+    }
 }
 
 /// What a [`Check`] has seen, in ticks of the model.
@@ -26,6 +56,8 @@ pub struct Figures {
     pub volatility: f64,
     /// Seconds in which the book was valid and had two sides.
     pub seconds: f64,
+    /// Standard errors of spread, rates and volatility, from batches of time; NaN below two batches.
+    pub standard_errors: [f64; 5],
 }
 
 /// A figure of the real market, of the simulated one, and how far apart they may be.
@@ -35,8 +67,12 @@ pub struct Comparison {
     pub name: &'static str,
     /// In the data.
     pub real: f64,
+    /// Its standard error: how far the sample itself decides the figure.
+    pub real_error: f64,
     /// In the simulated market.
     pub simulated: f64,
+    /// Its standard error.
+    pub simulated_error: f64,
     /// The relative difference that is allowed.
     pub allowed: f64,
 }
@@ -59,8 +95,11 @@ impl Check {
             self.last = None;
             return false;
         };
-        self.seconds += until - state.since;
-        self.spread += (until - state.since) * (ask.0 - bid.0) as f64;
+        if self.sums.seconds >= PIECE {
+            self.pieces.push(std::mem::take(&mut self.sums));
+        }
+        self.sums.seconds += until - state.since;
+        self.sums.spread += (until - state.since) * (ask.0 - bid.0) as f64;
         let twice_mid = bid.0 + ask.0;
         if let Some((at, _)) = self.last
             && state.since > at + 1.0
@@ -72,8 +111,8 @@ impl Check {
         while second < until {
             if let Some((_, before)) = self.last {
                 let change = (twice_mid - before) as f64 / 2.0;
-                self.squares += change * change;
-                self.changes += 1;
+                self.sums.squares += change * change;
+                self.sums.changes += 1;
             }
             self.last = Some((second, twice_mid));
             second += 1.0;
@@ -83,12 +122,44 @@ impl Check {
 
     /// What was seen.
     pub fn figures(&self) -> Figures {
+        let mut total = self.sums;
+        self.pieces.iter().for_each(|piece| total.add(piece));
+        let [mean_spread, market, limit, cancel, volatility] = total.figures();
         Figures {
-            mean_spread: self.spread / self.seconds,
-            rates: self.events.map(|count| count as f64 / self.seconds),
-            volatility: (self.squares / self.changes.max(1) as f64).sqrt(),
-            seconds: self.seconds,
+            mean_spread,
+            rates: [market, limit, cancel],
+            volatility,
+            seconds: total.seconds,
+            standard_errors: self.standard_errors(&total),
         }
+    }
+
+    /// Batch means: the figures are ratios, so a batch counts by its length; of the volatility, by its squares.
+    fn standard_errors(&self, total: &Sums) -> [f64; 5] {
+        let length = self.pieces.len().div_ceil(BATCHES).max(1);
+        let batches: Vec<Sums> = (self.pieces.chunks(length))
+            .map(|pieces| {
+                let mut sums = Sums::default();
+                pieces.iter().for_each(|piece| sums.add(piece));
+                sums
+            })
+            .collect();
+        let count = batches.len() as f64;
+        if count < 2.0 {
+            return [f64::NAN; 5];
+        }
+        let means = total.figures();
+        let error = |excess: &dyn Fn(&Sums) -> f64| {
+            let squares: f64 = batches.iter().map(|batch| excess(batch).powi(2)).sum();
+            (squares * count / (count - 1.0)).sqrt()
+        };
+        let rate = |kind: usize| {
+            error(&|batch: &Sums| batch.events[kind] as f64 - means[kind + 1] * batch.seconds) / total.seconds
+        };
+        let spread = error(&|batch: &Sums| batch.spread - means[0] * batch.seconds) / total.seconds;
+        let variance = error(&|batch: &Sums| batch.squares - means[4].powi(2) * batch.changes as f64)
+            / total.changes.max(1) as f64;
+        [spread, rate(0), rate(1), rate(2), variance / (2.0 * means[4])]
     }
 }
 
@@ -96,7 +167,7 @@ impl Observer for Check {
     fn event(&mut self, before: BookState<'_>, event: &FlowEvent) {
         // Beyond the window nothing is compared, as nothing is simulated there.
         if self.see(&before, event.time) && event.distance as usize <= before.depth[0].len() {
-            self.events[event.kind as usize] += 1;
+            self.sums.events[event.kind as usize] += 1;
         }
     }
 
@@ -108,14 +179,27 @@ impl Observer for Check {
 impl Figures {
     /// Side by side with those of a simulated market: spread within 10%, rates within 5%, volatility within 20%.
     pub fn against(&self, simulated: &Self) -> Vec<Comparison> {
-        let of = |name, real, simulated, allowed| Comparison { name, real, simulated, allowed };
-        let rates = ["market orders/s", "limit orders/s", "cancellations/s"];
-        let mut table = vec![of("mean spread, ticks", self.mean_spread, simulated.mean_spread, 0.1)];
-        for (index, name) in rates.into_iter().enumerate() {
-            table.push(of(name, self.rates[index], simulated.rates[index], 0.05));
-        }
-        table.push(of("volatility over 1 s, ticks", self.volatility, simulated.volatility, 0.2));
-        table
+        let rows = [
+            ("mean spread, ticks", 0.1),
+            ("market orders/s", 0.05),
+            ("limit orders/s", 0.05),
+            ("cancellations/s", 0.05),
+            ("volatility over 1 s, ticks", 0.2),
+        ];
+        let values = |figures: &Self| {
+            let [market, limit, cancel] = figures.rates;
+            [figures.mean_spread, market, limit, cancel, figures.volatility]
+        };
+        let (real, simulated_values) = (values(self), values(simulated));
+        let row = |(index, (name, allowed)): (usize, (&'static str, f64))| Comparison {
+            name,
+            real: real[index],
+            real_error: self.standard_errors[index],
+            simulated: simulated_values[index],
+            simulated_error: simulated.standard_errors[index],
+            allowed,
+        };
+        rows.into_iter().enumerate().map(row).collect()
     }
 }
 

@@ -13,7 +13,7 @@ const NARROW: f64 = 4.0;
 /// Ticks of the model that a wide mean spread becomes.
 const SPREAD: f64 = 2.5;
 
-/// The smaller of the median market order and the median limit order, in lots of the model.
+/// The median limit order in lots of the model.
 const MEDIAN_LOTS: f64 = 2.0;
 
 /// Share of the limit orders seen that the window is to hold.
@@ -70,9 +70,7 @@ impl Survey {
     /// The grid, where `grid` (ticks), `lot` (instrument lots) and `levels` do not say.
     ///
     /// A tick of the model is one of the instrument where the mean spread is at most 4 ticks; else the 1, 2 or 5 x 10^n ticks that bring it
-    /// closest to 2.5 of the model's. A lot is the 1, 2 or 5 x 10^n lots that bring the median market order or the
-    /// median limit order, whichever is smaller, closest to 2. The window
-    /// holds 95% of the limit orders within 1,024 ticks, and 10 to 100 levels.
+    /// closest to 2.5 of the model's. A lot is the 1, 2 or 5 x 10^n lots that bring the median limit order closest to 2. The window holds 95% of the limit orders within 1,024 ticks, and 10 to 100 levels.
     pub fn choose(&self, grid: Option<u64>, lot: Option<u64>, levels: Option<usize>) -> Choice {
         let mean_spread = if self.seconds > 0.0 { self.spread / self.seconds } else { 0.0 };
         let median =
@@ -83,7 +81,7 @@ impl Survey {
         let window = reach.div_ceil(usize::try_from(ticks.max(1)).unwrap_or(usize::MAX)) + 1;
         let grid = Grid {
             ticks,
-            lot: lot.unwrap_or_else(|| nice(median_lots[0].min(median_lots[1]) / MEDIAN_LOTS)),
+            lot: lot.unwrap_or_else(|| nice(median_lots[1] / MEDIAN_LOTS)),
             levels: levels.unwrap_or(window.clamp(*LEVELS.start(), *LEVELS.end())),
         };
         Choice { grid, mean_spread, median_lots, reach }

@@ -29,14 +29,14 @@ pub fn render(calibrated: &Calibrated) -> String {
     let rows = calibrated.comparison.iter().map(|row| {
         vec![
             row.name.to_owned(),
-            format!("{:.4}", row.real),
-            format!("{:.4}", row.simulated),
+            with_error(row.real, row.real_error),
+            with_error(row.simulated, row.simulated_error),
             format!("{:+.1}%", 100.0 * row.difference()),
             format!("{:.0}%", 100.0 * row.allowed),
             if row.is_met() { "met" } else { "MISSED" }.to_owned(),
         ]
     });
-    let header = ["in ticks of the model", "data", "simulated", "difference", "allowed", ""];
+    let header = ["+- standard error", "data", "simulated", "difference", "allowed", ""];
     text + &format!(
         "\nSimulated for {:.0} s\n{}",
         calibrated.simulated_seconds,

@@ -117,7 +117,13 @@ pub fn calibrate(
     };
     let (mut fit, shown) = estimate(&settings, 1, Some(&mut check))?;
     if let Some(closer) = fit.closer(&settings) {
-        fit = estimate(&closer, 2, None)?.0;
+        // Where the likeliest decay lies at the edge of the closer ones, the first look says more.
+        let second = estimate(&closer, 2, None)?.0;
+        let is_inside =
+            second.reaction.as_ref().is_some_and(|reaction| reaction.decay.standard_error.is_finite());
+        if is_inside {
+            fit = second;
+        }
     }
     let market = market(&fit);
 

@@ -1,14 +1,15 @@
 //! A simulated market in front of observers.
 
 use hashbrown::HashMap;
+use rand::SeedableRng;
 
 use super::FlowEventKind::{Cancel, Limit, Market};
 use super::stage::{Span, Stage};
-use super::{Grid, Observer, Tally};
-use crate::flow::FlowConfig;
+use super::{Grid, Observer, QueueReactiveEstimator, Tally};
+use crate::flow::{FlowConfig, OrderFlow, QueueReactiveFlow, QueueReactiveParams};
 use crate::parameter::{ParameterError, positive};
-use crate::sim::{CROWD, Simulator};
-use crate::{BookConfig, Event, Handle, Owner, Price, Side};
+use crate::sim::{CROWD, Market as SimulatedMarket, SimRng, Simulator, derive_seed};
+use crate::{BookConfig, Event, Handle, NewOrder, Owner, Price, Side};
 
 /// How a simulated market is watched.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,6 +87,79 @@ pub fn watch_simulation(
     Ok(log.stage.tally)
 }
 
+/// Plays a queue-reactive market and shows it to its estimator, which is told the reference price; redrawn queues are not shown as
+/// events. The window must reach over all queues and the spread.
+///
+/// # Errors
+/// What is not legal in the parameters or the watch.
+pub fn watch_queue_reactive(
+    params: &QueueReactiveParams,
+    watch: &SimulationWatch,
+    estimator: &mut QueueReactiveEstimator,
+) -> Result<Tally, ParameterError> {
+    positive("seconds", watch.seconds)?;
+    let grid = Grid::own(watch.levels);
+    grid.validate()?;
+    let span = Span { from: watch.burn_in, until: watch.seconds };
+    span.validate()?;
+    let mut flow = QueueReactiveFlow::new(params)?;
+    let mut market = SimulatedMarket::new(BookConfig { window_levels: 256, ..BookConfig::default() })
+        .map_err(|error| ParameterError::new("book", error, "see the message"))?;
+    market.keep_log(true);
+    market.clear(0.0);
+    let centre = params.opening.centre;
+    for (distance, &volume) in params.opening.volumes().iter().enumerate() {
+        let distance = distance as i64;
+        let bid = NewOrder::limit(CROWD, Side::Buy, Price(centre.best_bid.0 - distance), volume);
+        let ask = NewOrder::limit(CROWD, Side::Sell, Price(centre.best_ask.0 + distance), volume);
+        for order in [bid, ask] {
+            let _accepted_as_the_prices_were_checked = market.submit(order);
+        }
+    }
+    let mut log = LogSource::new(grid, span, 0.0, true);
+    market.take_log().iter().for_each(|(_, event)| log.open(event));
+    log.stage.set_stale(0.0, false);
+    let mut rng = SimRng::seed_from_u64(derive_seed(watch.seed, 0));
+    let first_bid = |flow: &QueueReactiveFlow| (flow.reference_price() - 0.5).round() as i64;
+    let queues = params.queues() as i64;
+    let mut now = 0.0;
+    let mut twice_mid = None;
+    while now <= watch.seconds {
+        market.set_now(now);
+        let reference = first_bid(&flow);
+        estimator.set_reference(Price(reference));
+        let wait = flow.act(&mut market, &mut rng);
+        log.to_show = 1;
+        // Whether the mid has moved over an empty queue: known once the event itself is, before the queues are redrawn.
+        let (mut moved, mut redrawn) = (None, false);
+        for (time, event) in market.take_log() {
+            let price = match event {
+                Event::Cancelled { handle, .. } => log.resting.get(&handle).map(|resting| resting.price.0),
+                _ => None,
+            };
+            log.see(time, &event, &mut [estimator]);
+            if log.to_show == 0 {
+                let moved = *moved.get_or_insert_with(|| log.move_over_nothing(reference, twice_mid));
+                // A move takes out the queue that it leaves behind; a redrawn book loses the others too.
+                let far = if moved > 0 { reference + 1 - queues } else { reference + queues };
+                redrawn |= price.is_some_and(|price| price != far);
+            }
+        }
+        log.finish(&mut [estimator]);
+        let moved = moved.unwrap_or_else(|| log.move_over_nothing(reference, twice_mid));
+        let followed = first_bid(&flow) != reference;
+        if moved != 0 && now >= watch.burn_in {
+            estimator.count_reference(followed, followed && redrawn);
+        }
+        if let (Some(bid), Some(ask)) = (market.book().best_bid(), market.book().best_ask()) {
+            twice_mid = Some(bid.0 + ask.0);
+        }
+        now += wait;
+    }
+    log.stage.end(&mut [estimator], watch.seconds);
+    Ok(log.stage.tally)
+}
+
 /// Follows a market's log.
 struct LogSource {
     stage: Stage,
@@ -95,6 +169,8 @@ struct LogSource {
     request: Option<Request>,
     /// Lots that the request has taken from resting orders.
     taken: Vec<(Side, Price, u64)>,
+    /// Requests that are still to be shown.
+    to_show: u64,
 }
 
 impl LogSource {
@@ -106,6 +182,7 @@ impl LogSource {
             resting: HashMap::new(),
             request: None,
             taken: Vec::new(),
+            to_show: u64::MAX,
         }
     }
 
@@ -191,6 +268,22 @@ impl LogSource {
         self.request = Some(Request { time: now, owner: by, what });
     }
 
+    /// The direction in which the mid has moved while the first queue ahead is empty; 0 if it has not.
+    fn move_over_nothing(&self, first_bid: i64, twice_mid: Option<i64>) -> i64 {
+        let book = &self.stage.book;
+        let (Some(bid), Some(ask), Some(before)) = (book.best(Side::Buy), book.best(Side::Sell), twice_mid)
+        else {
+            return 0;
+        };
+        let moved = (bid.0 + ask.0 - before).signum();
+        let is_empty = match moved {
+            1 => ask.0 > first_bid + 1,
+            -1 => bid.0 < first_bid,
+            _ => false,
+        };
+        if is_empty { moved } else { 0 }
+    }
+
     /// What follows is about orders that rest: the order that arrived before has come to rest as well.
     fn finish_order(&mut self, observers: &mut [&mut dyn Observer]) {
         if matches!(self.request, Some(Request { what: What::Order { .. }, .. })) {
@@ -202,7 +295,8 @@ impl LogSource {
     fn finish(&mut self, observers: &mut [&mut dyn Observer]) {
         let Some(Request { time, owner, what }) = self.request.take() else { return };
         let stage = &mut self.stage;
-        let is_shown = owner == CROWD || !self.crowd_only;
+        let is_shown = self.to_show > 0 && (owner == CROWD || !self.crowd_only);
+        self.to_show = self.to_show.saturating_sub(1);
         if !is_shown {
             stage.skip(time);
         }
