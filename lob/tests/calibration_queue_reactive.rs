@@ -16,7 +16,7 @@ fn estimate(
     let settings = QueueReactiveSettings { queues: params.queues(), unit_lots };
     let mut estimator = QueueReactiveEstimator::new(settings).unwrap();
     let watch = SimulationWatch { seed, seconds, burn_in: 100.0, levels: 60, crowd_only: true };
-    watch_queue_reactive(params, &watch, &mut estimator).unwrap();
+    watch_queue_reactive(params, &watch, &mut estimator, &mut []).unwrap();
     estimator.fit().unwrap()
 }
 

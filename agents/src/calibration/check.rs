@@ -15,6 +15,8 @@ pub struct Check {
     /// Sums of each piece: memory grows with the time, not with the events.
     pieces: Vec<Sums>,
     sums: Sums,
+    /// Limit orders and cancellations up to this distance are counted; `None` for all in the window.
+    reach: Option<usize>,
     /// The last whole second at which the mid was sampled, and twice the mid there.
     last: Option<(f64, i64)>,
 }
@@ -90,6 +92,11 @@ impl Comparison {
 }
 
 impl Check {
+    /// A check that counts limit orders and cancellations up to this distance only.
+    pub fn within(reach: usize) -> Self {
+        Self { reach: Some(reach), ..Self::default() }
+    }
+
     fn see(&mut self, state: &BookState<'_>, until: f64) -> bool {
         let ([Some(bid), Some(ask)], true) = (state.best, state.valid) else {
             self.last = None;
@@ -166,7 +173,8 @@ impl Check {
 impl Observer for Check {
     fn event(&mut self, before: BookState<'_>, event: &FlowEvent) {
         // Beyond the window nothing is compared, as nothing is simulated there.
-        if self.see(&before, event.time) && event.distance as usize <= before.depth[0].len() {
+        let reach = self.reach.unwrap_or(before.depth[0].len());
+        if self.see(&before, event.time) && event.distance as usize <= reach {
             self.sums.events[event.kind as usize] += 1;
         }
     }

@@ -101,6 +101,9 @@ fn estimates(calibrated: &Calibrated) -> String {
     }
     let mut text =
         format!("\n{}", plain_table(&["parameter", "estimate +- standard error", "events"], 1, rows));
+    if calibrated.params().is_none() {
+        return text;
+    }
     let keys = [
         "limit_intensity.buy",
         "limit_intensity.sell",

@@ -23,6 +23,9 @@ pub(super) struct Arguments {
     /// What is estimated
     #[arg(long, value_enum, default_value_t = Flow::Flow)]
     flow: Flow,
+    /// Queues on each side of the queue-reactive flow
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    queues: usize,
     /// A tick of the model, in ticks of the instrument [default: 1, or what makes the mean spread 2.5 where it is above 4]
     #[arg(long, value_name = "TICKS")]
     grid: Option<u64>,
@@ -68,6 +71,9 @@ enum Flow {
     Flow,
     /// The reference flow without a reaction
     Noise,
+    /// The queue-reactive flow: a --market, no --out
+    #[value(name = "queue_reactive")]
+    QueueReactive,
 }
 
 fn profile(text: &str) -> Result<(f64, usize), String> {
@@ -87,6 +93,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     ending(&arguments.out, "out", "npz")?;
     ending(&arguments.market, "market", "yaml")?;
+    if arguments.flow == Flow::QueueReactive && arguments.out.is_some() {
+        let text = "--out holds the parameters of flow and noise only; legal with queue_reactive: --market FILE.yaml";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     let request = Request {
         data: Data {
             path: arguments.events.clone(),
@@ -101,6 +111,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         flow: match arguments.flow {
             Flow::Flow => FlowKind::Tactical,
             Flow::Noise => FlowKind::Noise,
+            Flow::QueueReactive => FlowKind::QueueReactive(arguments.queues),
         },
         grid: arguments.grid,
         lot: arguments.lot,

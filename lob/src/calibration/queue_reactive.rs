@@ -391,7 +391,8 @@ fn entries(cells: &[Cell]) -> Option<Tables> {
         }
         sum
     };
-    let departures = |cell: &Cell| cell.departures() >= FEWEST;
+    // Events of a moment without length say nothing of a rate.
+    let departures = |cell: &Cell| cell.departures() >= FEWEST && cell.rate(0).0 + cell.rate(2).0 > 0.0;
     let largest = cells.iter().rposition(departures).filter(|&largest| largest > 0)?;
     let is_stable = |tail: &Cell| tail.rate(1).0 < tail.rate(0).0 + tail.rate(2).0;
     let never = |_: &Cell| false;

@@ -5,7 +5,7 @@ use rand::SeedableRng;
 
 use super::FlowEventKind::{Cancel, Limit, Market};
 use super::stage::{Span, Stage};
-use super::{Grid, Observer, QueueReactiveEstimator, Tally};
+use super::{BookState, FlowEvent, Grid, Observer, QueueReactiveEstimator, Tally};
 use crate::flow::{FlowConfig, OrderFlow, QueueReactiveFlow, QueueReactiveParams};
 use crate::parameter::{ParameterError, positive};
 use crate::sim::{CROWD, Market as SimulatedMarket, SimRng, Simulator, derive_seed};
@@ -87,8 +87,8 @@ pub fn watch_simulation(
     Ok(log.stage.tally)
 }
 
-/// Plays a queue-reactive market and shows it to its estimator, which is told the reference price; redrawn queues are not shown as
-/// events. The window must reach over all queues and the spread.
+/// Plays a queue-reactive market and shows it to its estimator, which is told the reference price, and to other observers; redrawn queues are
+/// not shown as events. The window must reach over all queues and the spread.
 ///
 /// # Errors
 /// What is not legal in the parameters or the watch.
@@ -96,7 +96,9 @@ pub fn watch_queue_reactive(
     params: &QueueReactiveParams,
     watch: &SimulationWatch,
     estimator: &mut QueueReactiveEstimator,
+    others: &mut [&mut dyn Observer],
 ) -> Result<Tally, ParameterError> {
+    let mut all = Both { estimator, others };
     positive("seconds", watch.seconds)?;
     let grid = Grid::own(watch.levels);
     grid.validate()?;
@@ -127,7 +129,7 @@ pub fn watch_queue_reactive(
     while now <= watch.seconds {
         market.set_now(now);
         let reference = first_bid(&flow);
-        estimator.set_reference(Price(reference));
+        all.estimator.set_reference(Price(reference));
         let wait = flow.act(&mut market, &mut rng);
         log.to_show = 1;
         // Whether the mid has moved over an empty queue: known once the event itself is, before the queues are redrawn.
@@ -137,7 +139,7 @@ pub fn watch_queue_reactive(
                 Event::Cancelled { handle, .. } => log.resting.get(&handle).map(|resting| resting.price.0),
                 _ => None,
             };
-            log.see(time, &event, &mut [estimator]);
+            log.see(time, &event, &mut [&mut all]);
             if log.to_show == 0 {
                 let moved = *moved.get_or_insert_with(|| log.move_over_nothing(reference, twice_mid));
                 // A move takes out the queue that it leaves behind; a redrawn book loses the others too.
@@ -145,19 +147,37 @@ pub fn watch_queue_reactive(
                 redrawn |= price.is_some_and(|price| price != far);
             }
         }
-        log.finish(&mut [estimator]);
+        log.finish(&mut [&mut all]);
         let moved = moved.unwrap_or_else(|| log.move_over_nothing(reference, twice_mid));
         let followed = first_bid(&flow) != reference;
         if moved != 0 && now >= watch.burn_in {
-            estimator.count_reference(followed, followed && redrawn);
+            all.estimator.count_reference(followed, followed && redrawn);
         }
         if let (Some(bid), Some(ask)) = (market.book().best_bid(), market.book().best_ask()) {
             twice_mid = Some(bid.0 + ask.0);
         }
         now += wait;
     }
-    log.stage.end(&mut [estimator], watch.seconds);
+    log.stage.end(&mut [&mut all], watch.seconds);
     Ok(log.stage.tally)
+}
+
+/// An estimator and others, as one observer.
+struct Both<'a, 'b> {
+    estimator: &'a mut QueueReactiveEstimator,
+    others: &'a mut [&'b mut dyn Observer],
+}
+
+impl Observer for Both<'_, '_> {
+    fn event(&mut self, before: BookState<'_>, event: &FlowEvent) {
+        self.estimator.event(before, event);
+        self.others.iter_mut().for_each(|other| other.event(before, event));
+    }
+
+    fn end(&mut self, last: BookState<'_>, time: f64) {
+        self.estimator.end(last, time);
+        self.others.iter_mut().for_each(|other| other.end(last, time));
+    }
 }
 
 /// Follows a market's log.
