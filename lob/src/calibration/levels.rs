@@ -55,7 +55,7 @@ impl Levels {
         self.held_time = None;
     }
 
-    pub(super) fn level(&mut self, event: &MarketEvent, _time: f64) {
+    pub(super) fn level(&mut self, event: &MarketEvent) {
         if let Some(side) = event.side {
             self.reading.push((side, event.price, event.quantity.0));
         }
@@ -127,11 +127,9 @@ impl Levels {
         let mut held = std::mem::take(&mut self.held);
         // What has gone first, then what has come: in between the book is part of the new one, which is not crossed.
         for &(side, price, quantity) in &held {
-            let (expected, less) = self.expected(side, price);
+            let (expected, _) = self.expected(side, price);
             if quantity < expected {
                 stage.show(observers, time, (Cancel, side), price, expected - quantity);
-                self.set(side, price, quantity, stage);
-            } else if quantity == expected && less > 0 {
                 self.set(side, price, quantity, stage);
             }
         }

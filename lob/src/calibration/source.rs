@@ -79,7 +79,7 @@ impl MarketSource {
             Kind::Add | Kind::Reduce | Kind::Modify | Kind::Delete | Kind::Execute | Kind::Replace => {
                 self.orders.see(event, time, stage, observers);
             }
-            Kind::Level => self.levels.level(event, time),
+            Kind::Level => self.levels.level(event),
             Kind::Trade if self.orders.is_used() => stage.tally.off_book += 1,
             // A trade has a time of its own, which orders it among the updates.
             Kind::Trade => self.levels.trade(event, seconds(origin, stamp), stage),
@@ -174,5 +174,5 @@ impl MarketSource {
 }
 
 fn seconds(origin: u64, stamp: u64) -> f64 {
-    stamp.saturating_sub(origin) as f64 * 1e-9
+    stamp.saturating_sub(origin) as f64 / 1e9
 }
