@@ -50,6 +50,8 @@ pub struct Request {
     pub profile: Option<(f64, usize)>,
     /// Seed of the simulated session that the data is compared with.
     pub seed: u64,
+    /// How the command is spelled, without folders, for the provenance.
+    pub command: String,
 }
 
 /// A calibrated flow: docs/calibration.md has the fields of its JSON.
@@ -59,6 +61,8 @@ pub struct Calibrated {
     pub schema_version: u32,
     /// Name of the flow.
     pub flow: &'static str,
+    /// How it was asked for.
+    pub command: String,
     /// Where the data comes from.
     pub source: Source,
     /// The grid, and what led to it.
@@ -160,6 +164,7 @@ pub fn calibrate(
     Ok(Calibrated {
         schema_version: 1,
         flow: estimated.market.name(),
+        command: request.command.clone(),
         source: Source::new(data, &shown, grid)?,
         choice,
         tally: shown.tally,
@@ -307,6 +312,7 @@ impl Calibrated {
         };
         let entries = [
             ("tool", "lobgym calibrate".to_owned()),
+            ("command", self.command.clone()),
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
             ("flow", self.flow.to_owned()),
             ("data", source.file.clone()),

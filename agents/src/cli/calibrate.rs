@@ -118,6 +118,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         levels: arguments.levels,
         profile: arguments.profile,
         seed: arguments.seed,
+        command: spelled(arguments),
     };
     let stop = Stop::on_ctrl_c()?;
     let length = std::fs::metadata(&arguments.events).ok().map(|metadata| metadata.len());
@@ -137,6 +138,32 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         output::write_file(path, &(heading(&calibrated, path) + &yaml))?;
     }
     output::report(&calibration::render(&calibrated), &calibrated, arguments.json.as_ref())
+}
+
+/// The command with all that decides its result; folders stay here.
+fn spelled(arguments: &Arguments) -> String {
+    let file =
+        arguments.events.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut text = format!("lobgym calibrate {file}");
+    let flow =
+        arguments.flow.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let mut add = |option: &str, value: Option<String>| {
+        if let Some(value) = value {
+            text += &format!(" --{option} {value}");
+        }
+    };
+    add("flow", Some(flow));
+    add("queues", (arguments.flow == Flow::QueueReactive).then(|| arguments.queues.to_string()));
+    add("grid", arguments.grid.map(|value| value.to_string()));
+    add("lot", arguments.lot.map(|value| value.to_string()));
+    add("levels", arguments.levels.map(|value| value.to_string()));
+    add("from", (arguments.from > 0.0).then(|| arguments.from.to_string()));
+    add("until", arguments.until.map(|value| value.to_string()));
+    add("profile", arguments.profile.map(|(period, parts)| format!("{period},{parts}")));
+    add("instrument-tick", arguments.instrument_tick.map(|value| value.to_string()));
+    add("instrument-lot", arguments.instrument_lot.map(|value| value.to_string()));
+    add("symbol", arguments.symbol.clone());
+    text
 }
 
 /// Where the market comes from, as comments.

@@ -92,6 +92,7 @@ pub struct ReactionFit {
 /// Finds gain and decay; `None` if nothing reacts.
 pub(super) fn fit(
     decays: &[f64],
+    may_react: [bool; 3],
     streams: &[Stream],
     pressures: &[[Pressures; 3]],
 ) -> ([KindReaction; 3], Option<ReactionFit>) {
@@ -105,7 +106,10 @@ pub(super) fn fit(
         })
     };
     let of_decays: Vec<_> = (0..decays.len()).map(alone).collect();
-    let total = |decay: usize| of_decays[decay].iter().map(|best| best.1).sum::<f64>();
+    let total = |decay: usize| {
+        let of_kinds = of_decays[decay].iter().zip(may_react);
+        of_kinds.map(|(best, may)| if may { best.1 } else { 0.0 }).sum::<f64>()
+    };
     let best = (0..decays.len()).max_by(|&a, &b| total(a).total_cmp(&total(b)));
     let kinds = [0, 1, 2].map(|kind| {
         let (gain, value, curvature) = best.map_or((0.0, 0.0, 0.0), |best| of_decays[best][kind]);
@@ -114,7 +118,7 @@ pub(super) fn fit(
             gain,
             standard_error: if curvature > 0.0 { curvature.sqrt().recip() } else { f64::NAN },
             likelihood_ratio: 2.0 * value,
-            reacts: 2.0 * value > SIGNIFICANT,
+            reacts: may_react[kind] && 2.0 * value > SIGNIFICANT,
         }
     });
     let reacting = [0, 1, 2].map(|kind: usize| kinds[kind].reacts);

@@ -31,6 +31,8 @@ pub struct ReferenceSettings {
     pub waiting_time: WaitingTime,
     /// Decays of the imbalance that are tried, per tick, increasing; empty for no reaction.
     pub decays: Vec<f64>,
+    /// Which kinds of event may react: market orders, limit orders, cancellations.
+    pub may_react: [bool; 3],
     /// Estimate a time of day: period in seconds, and equal parts of it.
     pub profile: Option<(f64, usize)>,
 }
@@ -39,7 +41,7 @@ impl ReferenceSettings {
     /// The settings for a market: imbalance looked for at decays from 0.02 to 6 per tick, no time of day.
     pub fn new(levels: usize) -> Self {
         let decays = (0..15).map(|i| 0.02 * 1.5f64.powi(i)).collect();
-        Self { levels, waiting_time: WaitingTime::AfterEffect, decays, profile: None }
+        Self { levels, waiting_time: WaitingTime::AfterEffect, decays, may_react: [true; 3], profile: None }
     }
 
     /// Checks every field.
@@ -434,7 +436,8 @@ impl ReferenceEstimator {
         let mut activity = vec![1.0; self.parts.len()];
         let mut streams = self.streams(&activity);
         let fit_reaction = |streams: &[Stream]| {
-            let (kinds, reaction) = reaction::fit(&self.settings.decays, streams, &self.pressures);
+            let (kinds, reaction) =
+                reaction::fit(&self.settings.decays, self.settings.may_react, streams, &self.pressures);
             ((!self.settings.decays.is_empty()).then_some(kinds), reaction)
         };
         let (mut kinds, mut reaction) = fit_reaction(&streams);
