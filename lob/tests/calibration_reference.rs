@@ -6,8 +6,8 @@ use lob::calibration::{
     Estimate, ReferenceEstimator, ReferenceFit, ReferenceSettings, SimulationWatch, watch_simulation,
 };
 use lob::flow::{
-    FlowConfig, FlowParams, Imbalance, OpeningBook, Profile, SizeDistribution, StrategicMarket,
-    StrategicParams, WaitingTime,
+    CancellationRule, FlowConfig, FlowParams, Imbalance, OpeningBook, Profile, SizeDistribution,
+    StrategicMarket, StrategicParams, WaitingTime,
 };
 
 /// The window: wider than the distances at which anything happens.
@@ -159,6 +159,8 @@ fn a_time_of_day_is_given_back() {
     };
     let mut params =
         FlowParams { profile, waiting_time: WaitingTime::AfterEffect, ..live(FlowParams::noise()) };
+    // Cancellations that take parts of several orders are one event each, whatever the rule.
+    params.cancellation = CancellationRule::RandomOrder;
     // Time is counted from the first event.
     params.opening.lead_in_seconds = 0.0;
     let market = FlowConfig::Noise(Box::new(params.clone()));

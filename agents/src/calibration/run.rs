@@ -154,10 +154,17 @@ pub fn calibrate(
             queue_reactive(&look, queues, &real, request.seed, simulated_seconds)?
         }
         flow => {
-            let estimated = reference(&look, flow == FlowKind::Tactical, request.profile)?;
+            let mut estimated = reference(&look, flow == FlowKind::Tactical, request.profile)?;
             let mut simulated = Check::default();
-            let market = &estimated.market;
-            play_market(market, grid.levels, request.seed, simulated_seconds, &mut [&mut simulated])?;
+            let settings = ReferenceSettings { decays: Vec::new(), ..ReferenceSettings::new(grid.levels) };
+            let mut own = ReferenceEstimator::new(settings)?;
+            let market = &mut estimated.market;
+            let observers: &mut [&mut dyn Observer] = &mut [&mut simulated, &mut own];
+            play_market(market, grid.levels, request.seed, simulated_seconds, observers)?;
+            // A session opens with the shape that the model has by itself, not with the data's: else it would begin by finding its own.
+            let shape = own.fit().map_err(|problem| look.unfit(problem))?.params.opening.shape;
+            let opening = market.opening_mut();
+            (opening.shape.bidv_live, opening.shape.askv_live) = (Some(shape.bidv), Some(shape.askv));
             (estimated, simulated.figures())
         }
     };
