@@ -73,8 +73,9 @@ impl Survey {
     /// closest to 2.5 of the model's. A lot is the 1, 2 or 5 x 10^n lots that bring the median limit order closest to 2. The window holds 95% of the limit orders within 1,024 ticks, and 10 to 100 levels.
     pub fn choose(&self, grid: Option<u64>, lot: Option<u64>, levels: Option<usize>) -> Choice {
         let mean_spread = if self.seconds > 0.0 { self.spread / self.seconds } else { 0.0 };
-        let median =
-            |sizes: &[u64]| quantile(sizes, 0.5).map_or(1.0, |class| ((class as f64 + 0.5) / CLASSES).exp2());
+        let median = |sizes: &[u64]| {
+            quantile(sizes, 0.5).map_or(1.0, |class| libm::exp2((class as f64 + 0.5) / CLASSES))
+        };
         let median_lots = [median(&self.sizes[0]), median(&self.sizes[1])];
         let reach = quantile(&self.distances, HELD).unwrap_or(1);
         let ticks = grid.unwrap_or(if mean_spread <= NARROW { 1 } else { nice(mean_spread / SPREAD) });
@@ -96,7 +97,7 @@ impl Observer for Survey {
         }
         // Sizes are whole numbers of lots, at least 1.
         let sizes = &mut self.sizes[event.kind as usize];
-        let class = ((event.lots as f64).log2() * CLASSES) as usize;
+        let class = (libm::log2(event.lots as f64) * CLASSES) as usize;
         let last = sizes.len() - 1;
         sizes[class.min(last)] += 1;
         if event.kind == FlowEventKind::Limit {
@@ -122,7 +123,7 @@ fn quantile(counts: &[u64], share: f64) -> Option<usize> {
 /// The 1, 2 or 5 x 10^n nearest to a number on a logarithmic scale, at least 1.
 fn nice(value: f64) -> u64 {
     let steps = (0..16).flat_map(|power| [1, 2, 5].map(|digit| digit * 10_u64.pow(power)));
-    let distance = |step: u64| (step as f64 / value.max(1e-9)).ln().abs();
+    let distance = |step: u64| libm::log(step as f64 / value.max(1e-9)).abs();
     steps.min_by(|&a, &b| distance(a).total_cmp(&distance(b))).unwrap_or(1)
 }
 

@@ -21,8 +21,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE.yaml")]
     market: Option<PathBuf>,
     /// What is estimated
-    #[arg(long, value_enum, default_value_t = Flow::Flow)]
-    flow: Flow,
+    #[arg(long, value_enum, default_value_t = Kind::Flow)]
+    flow: Kind,
     /// Queues on each side of the queue-reactive flow
     #[arg(long, value_name = "N", default_value_t = 5)]
     queues: usize,
@@ -66,7 +66,7 @@ pub(super) struct Arguments {
 
 /// The flow that is estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Flow {
+enum Kind {
     /// The reference flow; it reacts to imbalance if the data does
     Flow,
     /// The reference flow without a reaction
@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     ending(&arguments.out, "out", "npz")?;
     ending(&arguments.market, "market", "yaml")?;
-    if arguments.flow == Flow::QueueReactive && arguments.out.is_some() {
+    if arguments.flow == Kind::QueueReactive && arguments.out.is_some() {
         let text = "--out holds the parameters of flow and noise only; legal with queue_reactive: --market FILE.yaml";
         return Err(Failure::Usage(text.to_owned()));
     }
@@ -109,9 +109,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             span: Span { from: arguments.from, until: arguments.until.unwrap_or(f64::INFINITY) },
         },
         flow: match arguments.flow {
-            Flow::Flow => FlowKind::Tactical,
-            Flow::Noise => FlowKind::Noise,
-            Flow::QueueReactive => FlowKind::QueueReactive(arguments.queues),
+            Kind::Flow => FlowKind::Tactical,
+            Kind::Noise => FlowKind::Noise,
+            Kind::QueueReactive => FlowKind::QueueReactive(arguments.queues),
         },
         grid: arguments.grid,
         lot: arguments.lot,
@@ -153,7 +153,7 @@ fn spelled(arguments: &Arguments) -> String {
         }
     };
     add("flow", Some(flow));
-    add("queues", (arguments.flow == Flow::QueueReactive).then(|| arguments.queues.to_string()));
+    add("queues", (arguments.flow == Kind::QueueReactive).then(|| arguments.queues.to_string()));
     add("grid", arguments.grid.map(|value| value.to_string()));
     add("lot", arguments.lot.map(|value| value.to_string()));
     add("levels", arguments.levels.map(|value| value.to_string()));

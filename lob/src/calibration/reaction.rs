@@ -128,7 +128,7 @@ pub(super) fn fit(
     let joint: Vec<(f64, f64, f64)> =
         (0..decays.len()).map(|decay| likelihood(decay, reacting).best()).collect();
     let top = (0..joint.len()).max_by(|&a, &b| joint[a].1.total_cmp(&joint[b].1)).unwrap_or(0);
-    let x = |index: usize| decays[index].max(1e-9).ln();
+    let x = |index: usize| libm::log(decays[index].max(1e-9));
     let events =
         streams.iter().filter(|stream| reacting[stream.kind]).map(|stream| stream.events).sum::<f64>() as u64;
     let mut fit = ReactionFit {
@@ -155,7 +155,7 @@ impl ReactionFit {
         let y = indices.map(|index| joint[index].1);
         let (left, right) = ((y[1] - y[0]) / (x[1] - x[0]), (y[2] - y[1]) / (x[2] - x[1]));
         let second = 2.0 * (right - left) / (x[2] - x[0]);
-        if !(second < 0.0) {
+        if second >= 0.0 || second.is_nan() {
             return;
         }
         // The slope at the middle of the first piece is `left`.
@@ -167,7 +167,7 @@ impl ReactionFit {
         self.weights = (0..3).map(|i| (indices[i], weight(i))).collect();
         let gain = self.weights.iter().map(|&(index, weight)| weight * joint[index].0).sum::<f64>();
         self.gain.value = gain.max(0.0);
-        self.decay.value = peak.exp();
+        self.decay.value = libm::exp(peak);
         self.log_decay_error = (-second).sqrt().recip();
         self.decay.standard_error = self.decay.value * self.log_decay_error;
         self.at = [(x[0], joint[indices[0]].0), (x[2], joint[indices[2]].0)];
@@ -198,7 +198,7 @@ impl ReactionFit {
         let of_gain = reacting / exposure / self.curvature.sqrt();
         let of_decay = match (self.weights.first(), self.weights.last(), self.at) {
             (Some(first), Some(last), [(left, low), (right, high)]) if right > left => {
-                let at = |index: usize, gain: f64| (stream.exposure + gain * stream.reacting[index]).ln();
+                let at = |index: usize, gain: f64| libm::log(stream.exposure + gain * stream.reacting[index]);
                 (at(last.0, high) - at(first.0, low)) / (right - left) * self.log_decay_error
             }
             _ => 0.0,
@@ -210,7 +210,7 @@ impl ReactionFit {
     pub(super) fn closer(&self) -> Option<Vec<f64>> {
         let step =
             if self.log_decay_error > 0.0 { self.log_decay_error.clamp(1e-3, 0.2) } else { return None };
-        Some((-3..=3).map(|i| self.decay.value * (f64::from(i) * step).exp()).collect())
+        Some((-3..=3).map(|i| self.decay.value * libm::exp(f64::from(i) * step)).collect())
     }
 }
 
@@ -236,8 +236,8 @@ impl Likelihood {
     }
 
     fn value(&self, gain: f64) -> f64 {
-        let events: f64 = self.classes.iter().map(|&(count, p)| count * (gain * p).ln_1p()).sum();
-        let exposure: f64 = self.streams.iter().map(|&(count, b)| count * (gain * b).ln_1p()).sum();
+        let events: f64 = self.classes.iter().map(|&(count, p)| count * libm::log1p(gain * p)).sum();
+        let exposure: f64 = self.streams.iter().map(|&(count, b)| count * libm::log1p(gain * b)).sum();
         events - exposure
     }
 
