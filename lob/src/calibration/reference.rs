@@ -484,8 +484,8 @@ impl ReferenceEstimator {
         if let Some(fit) = &reaction {
             estimates.extend([fit.decay.clone(), fit.gain.clone()]);
         }
-        for (kind, fit) in ["market", "limit", "cancel"].iter().zip(sizes) {
-            let events = self.sizes[estimates_kind(kind)].events();
+        for ((kind, fit), seen) in ["market", "limit", "cancel"].iter().zip(sizes).zip(&self.sizes) {
+            let events = seen.events();
             estimates.push(Estimate::new(format!("size.{kind}.mean"), fit.mean, fit.mean_error, events));
             for (index, (&p, &error)) in fit.probabilities.iter().zip(&fit.standard_errors).enumerate() {
                 estimates.push(Estimate::new(
@@ -588,10 +588,6 @@ impl ReferenceEstimator {
         });
         Shape { bidv, askv, bidv_live: None, askv_live: None }
     }
-}
-
-fn estimates_kind(kind: &str) -> usize {
-    ["market", "limit", "cancel"].iter().position(|&name| name == kind).unwrap_or(0)
 }
 
 /// Intensity and standard error of a stream: events over exposure. With no event the error is that of one.
