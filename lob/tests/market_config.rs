@@ -38,7 +38,7 @@ fn calibrated_markets_say_where_they_come_from_and_fit_their_order_flow_file() {
             "version",
         ] {
             let value = &provenance[key];
-            assert!(!value.is_empty() && !value.contains("/work"), "{name}: {key} is {value}");
+            assert!(!value.is_empty() && !value.contains('/'), "{name}: {key} is {value}");
             assert!(text.contains(&format!("# {key}: {value}\n")), "{name}: {key} is not in the YAML");
         }
         assert_eq!(errors["limit_intensity.buy"].len(), params.limit_intensity.buy.len(), "{name}");
