@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use lob::Quantity;
 use lob::data::NpzWriter;
 use lob::flow::{
-    FlowParams, Imbalance, OpeningBook, Profile, Provenance, Shape, SizeDistribution, read_provenance,
+    FlowParams, Imbalance, OpeningBook, Profile, Provenance, Shape, SizeDistribution, StandardErrors,
+    read_provenance, read_standard_errors,
 };
 
 struct Scratch(PathBuf);
@@ -193,4 +194,26 @@ fn illegal_parameters_are_not_written() {
     let odd = Provenance::from([("a/b".to_owned(), String::new())]);
     assert!(FlowParams::noise().to_npz(&path, &odd).is_err());
     assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 0, "nothing is left behind");
+}
+
+#[test]
+fn standard_errors_lie_beside_their_parameters() {
+    let scratch = Scratch::new("errors");
+    let path = scratch.file("flow.npz");
+    let params = unusual();
+    let mut errors = StandardErrors::new();
+    errors.insert("market_intensity.buy".to_owned(), vec![0.01]);
+    errors.insert("bidv".to_owned(), vec![0.5, f64::NAN]);
+    params.to_npz_with_errors(&path, &Provenance::new(), &errors).unwrap();
+    assert_eq!(FlowParams::from_npz(&path).unwrap(), params);
+    let read = read_standard_errors(&path).unwrap();
+    assert_eq!(read["market_intensity.buy"], [0.01]);
+    assert!(read["bidv"][0] == 0.5 && read["bidv"][1].is_nan() && read.len() == 2, "{read:?}");
+    // Of what the file does not have there is no error.
+    errors.insert("market_intensity.by".to_owned(), vec![0.01]);
+    params.to_npz_with_errors(&path, &Provenance::new(), &errors).unwrap();
+    let message = FlowParams::from_npz(&path).unwrap_err().to_string();
+    assert!(message.contains("se.market_intensity.by"), "{message}");
+    params.to_npz(&path, &Provenance::new()).unwrap();
+    assert!(read_standard_errors(&path).unwrap().is_empty());
 }

@@ -5,10 +5,57 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lob::flow::{FlowParams, MarketConfig};
+use lob::BookConfig;
+use lob::flow::{FlowConfig, FlowParams, MarketConfig, read_provenance, read_standard_errors};
+use lob::sim::Simulator;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/market")
+}
+
+/// Markets that were calibrated to data: `lobgym calibrate` wrote them.
+const CALIBRATED: [&str; 3] = ["bitstamp_2015", "binance_spot_2024", "binance_usdm_2024"];
+
+#[test]
+fn calibrated_markets_say_where_they_come_from_and_fit_their_order_flow_file() {
+    for name in CALIBRATED {
+        let (yaml, npz) = (directory().join(format!("{name}.yaml")), directory().join(format!("{name}.npz")));
+        let market = MarketConfig::from_yaml(&yaml).unwrap();
+        let params = FlowParams::from_npz(&npz).unwrap();
+        let FlowConfig::Noise(of_yaml) = &market.flow else { panic!("{name} is another flow") };
+        assert_eq!(**of_yaml, params, "{name}");
+        let provenance = read_provenance(&npz).unwrap();
+        let errors = read_standard_errors(&npz).unwrap();
+        let text = fs::read_to_string(&yaml).unwrap();
+        for key in [
+            "command",
+            "data",
+            "data_date",
+            "data_digest",
+            "instrument_tick",
+            "model_tick",
+            "span",
+            "version",
+        ] {
+            let value = &provenance[key];
+            assert!(!value.is_empty() && !value.contains('/'), "{name}: {key} is {value}");
+            assert!(text.contains(&format!("# {key}: {value}\n")), "{name}: {key} is not in the YAML");
+        }
+        assert_eq!(errors["limit_intensity.buy"].len(), params.limit_intensity.buy.len(), "{name}");
+        assert!(errors["market_intensity.buy"][0] > 0.0, "{name}");
+        for path in [yaml, npz] {
+            let bytes = fs::metadata(&path).unwrap().len();
+            assert!(bytes < 100_000, "{} has {bytes} bytes", path.display());
+        }
+        // It runs, and keeps a two-sided book nearly all the time.
+        let mut sim = Simulator::new(&market.flow, BookConfig::default()).unwrap();
+        sim.reset(1);
+        let two_sided = (1..=300).filter(|&second| {
+            sim.run_until(f64::from(second));
+            sim.market().book().best_bid().is_some() && sim.market().book().best_ask().is_some()
+        });
+        assert!(two_sided.count() >= 299, "{name}");
+    }
 }
 
 #[test]
@@ -20,6 +67,9 @@ fn every_file_is_the_preset_of_its_name() {
             continue;
         }
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if CALIBRATED.contains(&name.as_str()) {
+            continue;
+        }
         let config = MarketConfig::from_yaml(&path).unwrap();
         assert_eq!(Some(config), MarketConfig::preset(&name), "{name}");
         names.push(name);

@@ -159,7 +159,9 @@ impl Counter {
                 (owner == CROWD).then_some(0)
             }
             Event::Accepted { owner: CROWD, .. } => Some(1),
-            Event::Cancelled { owner: CROWD, reason: CancelReason::Requested, .. } => {
+            // The crowd amends an order only to withdraw a part of it.
+            Event::Cancelled { owner: CROWD, reason: CancelReason::Requested, .. }
+            | Event::Amended { owner: CROWD, .. } => {
                 (self.cancelled_at.replace(time) != Some(time)).then_some(2)
             }
             _ => None,

@@ -17,7 +17,12 @@ pub const FORMAT_VERSION: i64 = 1;
 /// Where a file came from: free text by name, such as `tool`, `seed`, `market`. Stored as keys `provenance.<name>`.
 pub type Provenance = BTreeMap<String, String>;
 
+/// Standard errors of a file's parameters, by the key of the parameter: one number for a scalar, as many as it has for an array. NaN where there
+/// is none. Stored as keys `se.<key>`.
+pub type StandardErrors = BTreeMap<String, Vec<f64>>;
+
 const PROVENANCE: &str = "provenance.";
+const ERROR: &str = "se.";
 const SHAPE: [&str; 4] = ["bidv", "askv", "bidv_live", "askv_live"];
 
 impl FlowParams {
@@ -53,11 +58,27 @@ impl FlowParams {
     /// If the parameters are not legal, a name in `provenance` is no plain word, or writing fails. An existing file
     /// is replaced as a whole or left as it was.
     pub fn to_npz(&self, path: impl AsRef<Path>, provenance: &Provenance) -> Result<(), NpzError> {
+        self.to_npz_with_errors(path, provenance, &StandardErrors::new())
+    }
+
+    /// As [`to_npz`](Self::to_npz), with the standard errors of estimated parameters.
+    ///
+    /// # Errors
+    /// As [`to_npz`](Self::to_npz).
+    pub fn to_npz_with_errors(
+        &self,
+        path: impl AsRef<Path>,
+        provenance: &Provenance,
+        errors: &StandardErrors,
+    ) -> Result<(), NpzError> {
         self.validate().map_err(|error| NpzError::file(path.as_ref(), NpzProblem::Parameter(error)))?;
         let mut file = NpzWriter::create(&path)?;
         file.scalar_i64("format_version", FORMAT_VERSION)?;
         write_provenance(&mut file, path.as_ref(), provenance)?;
         write_params(&mut file, self)?;
+        for (key, values) in errors {
+            file.array_f64(&format!("{ERROR}{key}"), &[values.len()], values)?;
+        }
         file.finish()
     }
 }
@@ -94,6 +115,18 @@ pub fn read_provenance(path: impl AsRef<Path>) -> Result<Provenance, NpzError> {
     let names: Vec<String> =
         file.keys().iter().filter_map(|key| key.strip_prefix(PROVENANCE)).map(str::to_owned).collect();
     names.into_iter().map(|name| Ok((name.clone(), file.string(&format!("{PROVENANCE}{name}"))?))).collect()
+}
+
+/// Reads the standard errors of an order-flow file's parameters: its `se.` arrays. Empty for a file without any.
+///
+/// # Errors
+/// If the file cannot be opened, or one of those keys is no list of floats.
+pub fn read_standard_errors(path: impl AsRef<Path>) -> Result<StandardErrors, NpzError> {
+    let mut file = NpzFile::open(path)?;
+    let keys: Vec<String> =
+        file.keys().iter().filter_map(|key| key.strip_prefix(ERROR)).map(str::to_owned).collect();
+    let mut read = |key: &str| file.array_f64(&format!("{ERROR}{key}"), &[Dim::AtLeast(0)], Domain::Any);
+    keys.into_iter().map(|key| Ok((key.clone(), read(&key)?.data))).collect()
 }
 
 fn shape(file: &mut NpzFile, levels: usize) -> Result<Shape, NpzError> {
@@ -173,7 +206,11 @@ impl Reader<'_> {
         let mut legal: Vec<&str> = self.read.iter().map(String::as_str).collect();
         legal.extend(SHAPE);
         legal.push("provenance.*");
-        self.file.refuse_unknown(&legal, |key| legal.contains(&key) || key.starts_with(PROVENANCE))?;
+        // An error belongs to a parameter of the file.
+        let is_error = |key: &str| key.strip_prefix(ERROR).is_some_and(|of| legal.contains(&of));
+        self.file.refuse_unknown(&legal, |key| {
+            legal.contains(&key) || key.starts_with(PROVENANCE) || is_error(key)
+        })?;
         Ok(params)
     }
 

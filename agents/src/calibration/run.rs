@@ -1,0 +1,341 @@
+//! A calibration from its first look at the data to the comparison of the result with it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lob::ParameterError;
+use lob::calibration::{
+    Estimate, Grid, KindReaction, Observer, QueueReactiveEstimator, QueueReactiveSettings, ReactionFit,
+    ReferenceEstimator, ReferenceFit, ReferenceSettings, SimulationWatch, Tally, watch_queue_reactive,
+};
+use lob::flow::{
+    FlowConfig, FlowParams, Imbalance, MarketConfig, Provenance, QueueReactiveParams, StandardErrors,
+};
+use lob::models::FeeConfig;
+use lob::sim::LatencyConfig;
+use serde::Serialize;
+
+use super::check::{Check, Comparison, Figures};
+use super::choose::{Choice, REACH, Survey};
+use super::provenance::Source;
+use super::{CalibrateError, Data, Shown, play_data, play_market};
+
+/// The most events that the comparison simulates.
+const COMPARED_EVENTS: f64 = 2e6;
+
+/// The flow that is estimated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowKind {
+    /// The reference flow, with a reaction to imbalance if the data shows one.
+    Tactical,
+    /// The reference flow without one.
+    Noise,
+    /// The queue-reactive flow, with so many queues on each side.
+    QueueReactive(usize),
+}
+
+/// What is to be calibrated to what.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The data.
+    pub data: Data,
+    /// The flow.
+    pub flow: FlowKind,
+    /// Instrument ticks in a tick of the model; chosen if `None`.
+    pub grid: Option<u64>,
+    /// A lot of the model, in the instrument's unit; chosen if `None`.
+    pub lot: Option<f64>,
+    /// The window; chosen if `None`.
+    pub levels: Option<usize>,
+    /// A time of day: period in seconds, and equal parts of it.
+    pub profile: Option<(f64, usize)>,
+    /// Seed of the simulated session that the data is compared with.
+    pub seed: u64,
+    /// How the command is spelled, without folders, for the provenance.
+    pub command: String,
+}
+
+/// A calibrated flow: docs/calibration.md has the fields of its JSON.
+#[derive(Clone, Debug, Serialize)]
+pub struct Calibrated {
+    /// 1.
+    pub schema_version: u32,
+    /// Name of the flow.
+    pub flow: &'static str,
+    /// How it was asked for.
+    pub command: String,
+    /// Where the data comes from.
+    pub source: Source,
+    /// The grid, and what led to it.
+    pub choice: Choice,
+    /// What was made of the data's events.
+    pub tally: Tally,
+    /// Every estimate with its standard error.
+    pub estimates: Vec<Estimate>,
+    /// The reaction to imbalance, if there is one.
+    pub reaction: Option<ReactionFit>,
+    /// Whether each kind of event reacts; `None` where that is not asked.
+    pub kinds: Option<[KindReaction; 3]>,
+    /// Seconds of the simulated session.
+    pub simulated_seconds: f64,
+    /// The data against the simulated market.
+    pub comparison: Vec<Comparison>,
+    /// The market, ready to be simulated.
+    #[serde(skip)]
+    pub market: FlowConfig,
+    /// Standard errors by key of the order-flow file.
+    #[serde(skip)]
+    pub errors: StandardErrors,
+}
+
+/// What an estimator makes of the data.
+struct Estimated {
+    market: FlowConfig,
+    estimates: Vec<Estimate>,
+    reaction: Option<ReactionFit>,
+    kinds: Option<[KindReaction; 3]>,
+    errors: StandardErrors,
+}
+
+/// The data on its grid, to be shown as often as an estimator needs.
+struct Look<'a> {
+    data: &'a Data,
+    grid: Grid,
+    stop: &'a AtomicBool,
+    progress: &'a dyn Fn(usize, u64),
+}
+
+impl Look<'_> {
+    fn again(&self, pass: usize, observers: &mut [&mut dyn Observer]) -> Result<Shown, CalibrateError> {
+        play_data(self.data, self.grid, observers, self.stop, &|bytes| (self.progress)(pass, bytes))
+    }
+
+    fn unfit(&self, problem: ParameterError) -> CalibrateError {
+        CalibrateError::Unfit { path: self.data.path.clone(), problem }
+    }
+}
+
+/// Calibrates. `progress` hears of the pass (from 0) and of the bytes of the file read in it.
+///
+/// # Errors
+/// If the file cannot be read or lacks something, a setting is not legal, or `stop` becomes true.
+pub fn calibrate(
+    request: &Request,
+    stop: &AtomicBool,
+    progress: &dyn Fn(usize, u64),
+) -> Result<Calibrated, CalibrateError> {
+    let data = &request.data;
+    let mut survey = Survey::default();
+    let shown = play_data(data, Grid::own(REACH), &mut [&mut survey], stop, &|bytes| progress(0, bytes))?;
+    let lot = request.lot.map(|lot| {
+        let count = shown.instrument.lot.count(lot).and_then(|count| u64::try_from(count).ok());
+        let legal = || format!("a multiple of the instrument's lot, {}", shown.instrument.lot);
+        count.filter(|&count| count > 0).ok_or_else(|| ParameterError::new("lot", lot, legal()))
+    });
+    let mut choice = survey.choose(request.grid, lot.transpose()?, request.levels);
+    if let FlowKind::QueueReactive(queues) = request.flow {
+        // The window must reach over the queues and a wide spread.
+        choice.grid.levels = choice.grid.levels.max(queues.saturating_add(20)).min(lob::flow::MAX_LEVELS);
+    }
+    let grid = choice.grid;
+    grid.validate()?;
+    let look = Look { data, grid, stop, progress };
+    // Only the queues are simulated by the queue-reactive flow, of which the first stands at distance 1 while the spread is a tick.
+    let new_check = || match request.flow {
+        FlowKind::QueueReactive(queues) => Check::within(queues),
+        _ => Check::default(),
+    };
+    let mut check = new_check();
+    let shown = look.again(1, &mut [&mut check])?;
+    let real = check.figures();
+    let total: f64 = real.rates.iter().sum();
+    let simulated_seconds = (4.0 * real.seconds).clamp(600.0, 1e6).min(COMPARED_EVENTS / total);
+    let (estimated, simulated) = match request.flow {
+        FlowKind::QueueReactive(queues) => {
+            queue_reactive(&look, queues, &real, request.seed, simulated_seconds)?
+        }
+        flow => {
+            let mut estimated = reference(&look, flow == FlowKind::Tactical, request.profile)?;
+            let mut simulated = Check::default();
+            let settings = ReferenceSettings { decays: Vec::new(), ..ReferenceSettings::new(grid.levels) };
+            let mut own = ReferenceEstimator::new(settings)?;
+            let market = &mut estimated.market;
+            let observers: &mut [&mut dyn Observer] = &mut [&mut simulated, &mut own];
+            play_market(market, grid.levels, request.seed, simulated_seconds, observers)?;
+            // A session opens with the shape that the model has by itself, not with the data's: else it would begin by finding its own.
+            let shape = own.fit().map_err(|problem| look.unfit(problem))?.params.opening.shape;
+            let opening = market.opening_mut();
+            (opening.shape.bidv_live, opening.shape.askv_live) = (Some(shape.bidv), Some(shape.askv));
+            (estimated, simulated.figures())
+        }
+    };
+    Ok(Calibrated {
+        schema_version: 1,
+        flow: estimated.market.name(),
+        command: request.command.clone(),
+        source: Source::new(data, &shown, grid)?,
+        choice,
+        tally: shown.tally,
+        errors: estimated.errors,
+        estimates: estimated.estimates,
+        reaction: estimated.reaction,
+        kinds: estimated.kinds,
+        simulated_seconds,
+        comparison: real.against(&simulated),
+        market: estimated.market,
+    })
+}
+
+/// The reference flow.
+fn reference(
+    look: &Look<'_>,
+    reacts: bool,
+    profile: Option<(f64, usize)>,
+) -> Result<Estimated, CalibrateError> {
+    let mut settings = ReferenceSettings { profile, ..ReferenceSettings::new(look.grid.levels) };
+    if !reacts {
+        settings.decays.clear();
+    }
+    let estimate = |settings: &ReferenceSettings, pass: usize| {
+        let mut estimator = ReferenceEstimator::new(settings.clone())?;
+        look.again(pass, &mut [&mut estimator])?;
+        estimator.fit().map_err(|problem| look.unfit(problem))
+    };
+    let mut fit = estimate(&settings, 2)?;
+    if let Some(closer) = fit.closer(&settings) {
+        // Where the likeliest decay lies at the edge of the closer ones, the first look says more.
+        let second = estimate(&closer, 3)?;
+        let is_inside =
+            second.reaction.as_ref().is_some_and(|reaction| reaction.decay.standard_error.is_finite());
+        if is_inside {
+            fit = second;
+        }
+    }
+    Ok(Estimated {
+        market: market(&fit),
+        errors: fit.standard_errors(),
+        estimates: fit.estimates,
+        reaction: fit.reaction,
+        kinds: fit.kinds,
+    })
+}
+
+/// Halvings of the interval that `theta_reinit` is looked for in.
+const HALVINGS: usize = 7;
+
+/// The queue-reactive flow. As in the paper, `theta_reinit` is what brings the simulated volatility to the real one: nothing
+/// in the events shows it.
+fn queue_reactive(
+    look: &Look<'_>,
+    queues: usize,
+    real: &Figures,
+    seed: u64,
+    seconds: f64,
+) -> Result<(Estimated, Figures), CalibrateError> {
+    let settings = QueueReactiveSettings { queues, unit_lots: None };
+    let mut units = QueueReactiveEstimator::new(settings.clone())?;
+    look.again(2, &mut [&mut units])?;
+    let settings = QueueReactiveSettings { unit_lots: Some(units.unit_lots()), ..settings };
+    let mut estimator = QueueReactiveEstimator::new(settings.clone())?;
+    look.again(3, &mut [&mut estimator])?;
+    let mut fit = estimator.fit().map_err(|problem| look.unfit(problem))?;
+    let burn_in = 0.1 * seconds;
+    let simulate = |params: &QueueReactiveParams| {
+        let mut check = Check::within(queues);
+        let levels = look.grid.levels;
+        let watch = SimulationWatch { seed, seconds: burn_in + seconds, burn_in, levels, crowd_only: true };
+        let mut unused = QueueReactiveEstimator::new(settings.clone())?;
+        watch_queue_reactive(params, &watch, &mut unused, &mut [&mut check])?;
+        if look.stop.load(Ordering::Relaxed) {
+            return Err(CalibrateError::Stopped);
+        }
+        Ok(check.figures())
+    };
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..HALVINGS {
+        fit.params.reference_price.theta_reinit = (low + high) / 2.0;
+        let is_calmer = simulate(&fit.params)?.volatility < real.volatility;
+        if is_calmer {
+            low = (low + high) / 2.0;
+        } else {
+            high = (low + high) / 2.0;
+        }
+    }
+    let theta_reinit = (low + high) / 2.0;
+    fit.params.reference_price.theta_reinit = theta_reinit;
+    for estimate in &mut fit.estimates {
+        if estimate.name == "reference_price.theta_reinit" {
+            *estimate = Estimate::new(estimate.name.clone(), theta_reinit, f64::NAN, 0);
+        }
+    }
+    let simulated = simulate(&fit.params)?;
+    let estimated = Estimated {
+        market: FlowConfig::QueueReactive(Box::new(fit.params)),
+        estimates: fit.estimates,
+        reaction: None,
+        kinds: None,
+        errors: StandardErrors::new(),
+    };
+    Ok((estimated, simulated))
+}
+
+fn market(fit: &ReferenceFit) -> FlowConfig {
+    let params = Box::new(fit.params.clone());
+    match params.imbalance {
+        Imbalance::None => FlowConfig::Noise(params),
+        Imbalance::Linear { .. } => FlowConfig::Tactical(params),
+    }
+}
+
+impl Calibrated {
+    /// The parameters of the reference flow; `None` for other flows.
+    pub fn params(&self) -> Option<&FlowParams> {
+        match &self.market {
+            FlowConfig::Noise(params) | FlowConfig::Tactical(params) => Some(params),
+            _ => None,
+        }
+    }
+
+    /// The market around the flow, without fees and latency.
+    pub fn market_config(&self) -> MarketConfig {
+        MarketConfig {
+            flow: self.market.clone(),
+            flow_file: None,
+            fees: FeeConfig::None,
+            latency: LatencyConfig::default(),
+        }
+    }
+
+    /// Where the parameters come from, for the order-flow file.
+    pub fn provenance(&self) -> Provenance {
+        let source = &self.source;
+        let grid = &self.choice.grid;
+        let estimator = match &self.market {
+            FlowConfig::QueueReactive(_) => {
+                "counts over times at each size; theta_reinit by the volatility: docs/calibration.md"
+            }
+            _ => {
+                "counts over exposures, product-limit sizes, likelihood of the imbalance: docs/calibration.md"
+            }
+        };
+        let entries = [
+            ("tool", "lobgym calibrate".to_owned()),
+            ("command", self.command.clone()),
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("flow", self.flow.to_owned()),
+            ("data", source.file.clone()),
+            ("data_digest", format!("xxh3-64 {}", source.digest)),
+            ("data_format", source.format.to_owned()),
+            ("data_date", source.dates.clone()),
+            ("symbol", source.symbol.clone()),
+            ("span", format!("{} s to {:.3} s after the first event", source.from, source.until)),
+            ("valid_seconds", format!("{:.3}", self.tally.valid_seconds)),
+            ("instrument_tick", source.tick.clone()),
+            ("instrument_lot", source.lot.clone()),
+            ("model_tick", format!("{} ({} instrument ticks)", source.model_tick, grid.ticks)),
+            ("model_lot", format!("{} ({} instrument lots)", source.model_lot, grid.lot)),
+            ("levels", grid.levels.to_string()),
+            ("estimator", estimator.to_owned()),
+        ];
+        entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+}
