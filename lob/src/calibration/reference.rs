@@ -94,7 +94,7 @@ struct Batch {
     lots: [Vec<f64>; 2],
 }
 
-/// Estimates the reference flow ([`FlowParams`]) from a market's events.
+/// Estimates the reference flow ([`FlowParams`](crate::flow::FlowParams)) from a market's events.
 ///
 /// Memory does not grow with the number of events. Cost of an event: the window times the number of decays.
 #[derive(Clone, Debug)]
