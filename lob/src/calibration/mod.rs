@@ -3,6 +3,18 @@
 //! A market, real or simulated, is watched event by event through one interface, [`Observer`]: what estimates parameters and what measures
 //! statistics sees both alike, so that the two can be set side by side.
 
+mod distance;
+mod estimate;
+mod event_times;
+mod hawkes_fit;
+mod hawkes_likelihood;
+mod hawkes_search;
+mod linalg;
 mod observe;
+mod stretch;
 
+use distance::kolmogorov;
+pub use estimate::Estimate;
+pub use event_times::EventTimes;
+pub use hawkes_fit::{HawkesFit, HawkesProgress, HawkesSettings, HawkesTimes, Residuals};
 pub use observe::{BookState, FlowEvent, FlowEventKind, Observer};
