@@ -11,7 +11,7 @@ use crate::flow::{Activity, EVENT_TYPE_NAMES, EVENT_TYPES, Profile, TypeMatrix, 
 use crate::parameter::{ParameterError, integer, non_negative, positive};
 
 /// Events of which decays are tried out first.
-const SAMPLE: usize = 20_000;
+const SAMPLE: usize = 10_000;
 
 /// How a Hawkes process is fitted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use crate::flow::EVENT_TYPES;
 /// Iterations of the last climb; ten to thirty are usual.
 const ITERATIONS: usize = 120;
 /// Iterations of a trial climb.
-const TRIAL_ITERATIONS: usize = 12;
+const TRIAL_ITERATIONS: usize = 8;
 /// What another step is expected to gain, in nats, when a climb has arrived. A thousandth of what a standard error is worth.
 const ARRIVED: f64 = 1e-6;
 /// The most that the logarithm of a decay moves in a step.

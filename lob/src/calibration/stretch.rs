@@ -31,9 +31,4 @@ impl Watch {
         self.until = Some(time);
         if seamless { Continuity::Continues } else { Continuity::Begins }
     }
-
-    /// Until when the stretch was seen that is going on, in seconds; `None` in a gap.
-    pub(super) fn until(&self) -> Option<f64> {
-        self.until
-    }
 }
