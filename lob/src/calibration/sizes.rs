@@ -52,14 +52,16 @@ impl Sizes {
         let (mut sizes, mut probabilities, mut standard_errors) = (Vec::new(), Vec::new(), Vec::new());
         let mut hazards = Vec::new();
         for (&size, &(exact, at_least)) in &counts {
+            // Whoever asked for at least this size says nothing about who asked for exactly it.
+            at_risk -= at_least;
             // What is left beyond the largest size observed is put there.
-            let exits = if size == last { at_risk } else { exact };
-            if exits > 0 {
-                let (n, d) = (at_risk as f64, exits as f64);
-                let hazard = d / n;
+            let is_last = size == last;
+            if exact > 0 || is_last {
+                let (n, d) = (at_risk as f64, if is_last { at_risk } else { exact } as f64);
+                let hazard = if is_last { 1.0 } else { d / n };
                 let probability = survival * hazard;
                 // Var p = p^2 (greenwood before + (1 - h) / (n h)).
-                let relative = greenwood + (1.0 - hazard) / d;
+                let relative = greenwood + if is_last { 0.0 } else { (1.0 - hazard) / d };
                 sizes.push(size);
                 probabilities.push(probability);
                 standard_errors.push(probability * relative.sqrt());
@@ -69,7 +71,7 @@ impl Sizes {
                     greenwood += d / (n * (n - d));
                 }
             }
-            at_risk -= exact + at_least;
+            at_risk -= exact;
         }
         let mean: f64 = sizes.iter().zip(&probabilities).map(|(&size, p)| size as f64 * p).sum();
         // Mean size beyond each size, above that size: the integral of the survival function from there on.
@@ -150,6 +152,13 @@ mod tests {
         let fit = sizes.fit().unwrap();
         assert_eq!(fit.sizes, [1, 4]);
         assert!((fit.probabilities[1] - 0.5).abs() < 1e-12);
+        // Exactly as much as there is counts as cut short: 1, 2, 3 are asked for equally often, and half of the time 2 are there.
+        let mut sizes = Sizes::default();
+        for (lots, at_least, count) in [(1, false, 200), (2, true, 200), (2, false, 100), (3, false, 100)] {
+            (0..count).for_each(|_| sizes.see(lots, at_least));
+        }
+        let fit = sizes.fit().unwrap();
+        assert!(fit.probabilities.iter().all(|p| (p - 1.0 / 3.0).abs() < 1e-12), "{fit:?}");
     }
 
     #[test]
