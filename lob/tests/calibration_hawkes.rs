@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: clippy exempts the tests themselves only")]
 
-use lob::calibration::{EventTimes, HawkesFit, HawkesSettings, HawkesTimes};
-use lob::flow::{EVENT_TYPE_NAMES, EVENT_TYPES, HawkesParams, HawkesProcess, Profile};
+use lob::calibration::{
+    EventTimes, HawkesCalibrationSettings, HawkesEstimator, HawkesFit, HawkesSettings, HawkesTimes,
+    SimulationWatch, watch_simulation,
+};
+use lob::flow::{
+    CancelSize, EVENT_TYPE_NAMES, EVENT_TYPES, FlowConfig, HawkesFlow, HawkesParams, HawkesProcess, Profile,
+};
 use lob::sim::SimRng;
 use rand::SeedableRng;
 
@@ -114,7 +119,8 @@ fn standard_errors_are_those_of_repeated_estimation() {
     assert!(total > 0.98 * 48.0 * f64::from(runs as u32), "{total} of them have standard errors");
     for kind in 0..3 {
         let variance = squares[kind] / counts[kind];
-        assert!((0.75..1.3).contains(&variance), "kind {kind}: {variance}");
+        // Of 72 normal numbers it is 1 +- 0.17.
+        assert!((0.55..1.5).contains(&variance), "kind {kind}: {variance}");
     }
     assert!((sum / total).abs() < 0.1, "{}", sum / total);
 }
@@ -181,7 +187,6 @@ fn gaps_cost_information_and_nothing_else() {
 fn poisson_events_excite_nothing() {
     let params = HawkesParams { excitation: [[0.0; EVENT_TYPES]; EVENT_TYPES], ..HawkesParams::reference() };
     let fit = fit(&simulate(&params, 30_000, 4), &Profile::Flat);
-    assert!(fit.spectral_radius < 0.3, "a few rare events may seem to: {}", fit.spectral_radius);
     // 42 parameters more gain about half a nat each by chance.
     let gain = fit.log_likelihood - fit.poisson_log_likelihood;
     assert!((0.0..42.0).contains(&gain), "{gain}");
@@ -195,4 +200,52 @@ fn too_few_events_and_senseless_settings_are_refused() {
     let settings = HawkesSettings { max_decay: 1e-4, ..HawkesSettings::default() };
     let error = HawkesFit::new(&times, &settings, &mut |_| {}).unwrap_err();
     assert_eq!(error.key, "max_decay");
+}
+
+#[test]
+fn a_whole_flow_comes_back_from_its_market() {
+    let truth = HawkesParams::reference();
+    let market = FlowConfig::Hawkes(Box::new(truth.clone()));
+    let watch = SimulationWatch { seed: 3, seconds: 12_000.0, burn_in: 500.0, levels: 30, crowd_only: true };
+    let mut estimator = HawkesEstimator::new(HawkesCalibrationSettings::default()).unwrap();
+    watch_simulation(&market, &watch, &mut [&mut estimator]).unwrap();
+    let found = estimator.fit(&mut |_| {}).unwrap();
+    found.params.validate().unwrap();
+    assert_eq!((found.scaled_from, found.nothing_there), (None, 0));
+    let z = |value: f64, error: f64, truth: f64| (value - truth) / error;
+    for (name, value, error, truth) in all(&found.times, &truth) {
+        let Some(error) = error else { continue };
+        assert!(z(value, error, truth).abs() < 3.5, "{name}: {value} +- {error} for {truth}");
+    }
+    // Distances: normalised weights. Rare ones are too few for a normal error.
+    let lists = [
+        ("limit_distance.buy", &truth.limit_distance.buy, &found.params.limit_distance.buy),
+        ("limit_distance.sell", &truth.limit_distance.sell, &found.params.limit_distance.sell),
+        ("cancel_distance.buy", &truth.cancel_distance.buy, &found.params.cancel_distance.buy),
+        ("cancel_distance.sell", &truth.cancel_distance.sell, &found.params.cancel_distance.sell),
+    ];
+    let mut squares = Vec::new();
+    for (name, truth, found_list) in lists {
+        let total: f64 = truth.iter().sum();
+        let errors = found.errors.get(name).unwrap();
+        for (k, (&value, &error)) in found_list.iter().zip(errors).enumerate().take(11) {
+            let z = z(value, error, truth[k] / total);
+            assert!(z.abs() < 3.5, "{name}[{k}]: {value} +- {error} for {}", truth[k] / total);
+            squares.push(z * z);
+        }
+    }
+    let variance = squares.iter().sum::<f64>() / squares.len() as f64;
+    assert!((0.4..1.8).contains(&variance), "{variance}");
+    let CancelSize::Share(share) = found.params.cancel_size else { panic!("a share") };
+    let error = found.errors.get("cancel_size.share").unwrap()[0];
+    assert!(z(share, error, 0.2).abs() < 3.0 && error < 0.005, "{share} +- {error}");
+    for (name, size) in [("market_size", &found.params.market_size), ("limit_size", &found.params.limit_size)]
+    {
+        let row = found.estimates.iter().find(|row| row.name.starts_with(&format!("hawkes.{name}"))).unwrap();
+        let mean = truth.market_size.mean().unwrap();
+        assert!((size.mean().unwrap() - row.value).abs() < 1e-9);
+        assert!(z(row.value, row.standard_error, mean).abs() < 3.0, "{name}: {row:?} for {mean}");
+    }
+    // What was found makes a market that plays.
+    HawkesFlow::new(&found.params).unwrap();
 }

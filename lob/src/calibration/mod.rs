@@ -5,7 +5,9 @@
 //! market; [`ReferenceEstimator`] estimates the reference flow. `docs/calibration.md` has the rules and the formulas.
 
 mod choices;
+mod comparison;
 mod distance;
+mod distribution;
 mod estimate;
 mod event_times;
 mod grid;
@@ -15,18 +17,24 @@ mod hawkes_likelihood;
 mod hawkes_search;
 mod levels;
 mod linalg;
+mod moments;
 mod observe;
 mod orders;
 mod reaction;
 mod reference;
+mod response;
+mod sampled;
 mod shares;
 mod simulated;
 mod sizes;
 mod source;
 mod stage;
+mod statistics;
 mod stretch;
 
+pub use comparison::{ComparisonRow, MarketComparison, RATE_LIMIT, SPREAD_LIMIT, VOLATILITY_LIMIT, compare};
 use distance::kolmogorov;
+pub use distribution::{Bin, Distribution, Scale};
 pub use estimate::Estimate;
 pub use event_times::EventTimes;
 pub use grid::Grid;
@@ -38,3 +46,4 @@ pub use reference::{ReferenceEstimator, ReferenceFit, ReferenceSettings};
 pub use simulated::{SimulationWatch, watch_simulation};
 pub use source::MarketSource;
 pub use stage::{Span, Tally};
+pub use statistics::{EventRate, ImpactPoint, MarketStatistics, StatisticsObserver, Volatility};
