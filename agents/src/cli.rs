@@ -12,6 +12,7 @@ mod backtest;
 mod bench;
 mod bench_decide;
 mod bench_env;
+mod calibrate;
 mod calibrate_impact;
 mod compare;
 mod data;
@@ -73,6 +74,8 @@ enum Command {
     /// Look into trained policies
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Estimate a flow's parameters from market data, with standard errors
+    Calibrate(calibrate::Arguments),
     /// Measure what meta-orders cost in a market, and fit impact models to it
     CalibrateImpact(calibrate_impact::Arguments),
     /// Say what an order is expected to cost before it is traded
@@ -112,6 +115,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Episode(arguments) => episode::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Policy(command) => policy::run(&command),
+        Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::CalibrateImpact(arguments) => calibrate_impact::run(&arguments),
         Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Data(command) => data::run(&command),

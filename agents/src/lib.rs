@@ -7,6 +7,7 @@
 pub mod backtest;
 pub mod baselines;
 pub mod broker;
+pub mod calibration;
 pub mod cli;
 pub mod compare;
 pub mod data;

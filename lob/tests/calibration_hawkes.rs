@@ -227,7 +227,7 @@ fn a_whole_flow_comes_back_from_its_market() {
     let mut squares = Vec::new();
     for (name, truth, found_list) in lists {
         let total: f64 = truth.iter().sum();
-        let errors = found.errors.get(name).unwrap();
+        let errors = &found.errors[&format!("hawkes.{name}")];
         for (k, (&value, &error)) in found_list.iter().zip(errors).enumerate().take(11) {
             let z = z(value, error, truth[k] / total);
             assert!(z.abs() < 3.5, "{name}[{k}]: {value} +- {error} for {}", truth[k] / total);
@@ -237,7 +237,7 @@ fn a_whole_flow_comes_back_from_its_market() {
     let variance = squares.iter().sum::<f64>() / squares.len() as f64;
     assert!((0.4..1.8).contains(&variance), "{variance}");
     let CancelSize::Share(share) = found.params.cancel_size else { panic!("a share") };
-    let error = found.errors.get("cancel_size.share").unwrap()[0];
+    let error = found.errors["hawkes.cancel_size.share"][0];
     assert!(z(share, error, 0.2).abs() < 3.0 && error < 0.005, "{share} +- {error}");
     for (name, size) in [("market_size", &found.params.market_size), ("limit_size", &found.params.limit_size)]
     {

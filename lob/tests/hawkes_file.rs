@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use lob::data::{Dim, Domain, NpzFile, NpzWriter};
 use lob::flow::{
-    CancelSize, CancellationRule, FlowConfig, FlowParams, HawkesErrors, HawkesParams, MarketConfig, PerSide,
-    Profile, Provenance, SizeDistribution, read_provenance,
+    CancelSize, CancellationRule, FlowConfig, FlowParams, HawkesParams, MarketConfig, PerSide, Profile,
+    Provenance, SizeDistribution, StandardErrors, read_provenance, read_standard_errors,
 };
 
 fn path(name: &str) -> PathBuf {
@@ -32,10 +32,10 @@ fn params() -> HawkesParams {
     params
 }
 
-fn errors() -> HawkesErrors {
-    let mut errors = HawkesErrors::new();
-    errors.insert("baseline", &[6], vec![0.1, 0.2, f64::NAN, 0.4, 0.5, 0.6]);
-    errors.insert("cancel_size.share", &[], vec![0.01]);
+fn errors() -> StandardErrors {
+    let mut errors = StandardErrors::new();
+    errors.insert("hawkes.baseline".to_owned(), vec![0.1, 0.2, f64::NAN, 0.4, 0.5, 0.6]);
+    errors.insert("hawkes.decay".to_owned(), vec![0.01; 6]);
     errors
 }
 
@@ -52,16 +52,15 @@ fn what_is_written_is_read() {
         assert!(HawkesParams::is_in_npz(&file).unwrap());
         assert_eq!(HawkesParams::from_npz(&file).unwrap(), params);
         assert_eq!(read_provenance(&file).unwrap(), provenance);
-        let mut npz = NpzFile::open(&file).unwrap();
-        assert_eq!(npz.scalar_f64("se.hawkes.cancel_size.share", Domain::Finite).unwrap(), 0.01);
-        assert!(npz.contains("se.hawkes.baseline"));
+        let found = read_standard_errors(&file).unwrap();
+        assert!(found["hawkes.baseline"][2].is_nan() && found["hawkes.baseline"][5] == 0.6, "{found:?}");
     }
 }
 
 #[test]
 fn a_market_takes_all_parameters_from_a_file_that_has_them() {
     let file = path("market");
-    params().to_npz(&file, &HawkesErrors::new(), &Provenance::new()).unwrap();
+    params().to_npz(&file, &StandardErrors::new(), &Provenance::new()).unwrap();
     let market = MarketConfig::preset("hawkes").unwrap().flow.with_file(&file).unwrap();
     assert_eq!(market, FlowConfig::Hawkes(Box::new(params())));
     // A file with a shape alone changes that alone.
@@ -120,7 +119,7 @@ fn what_is_misspelt_or_wrong_is_named() {
     let mut wrong = params();
     wrong.excitation[2][2] = 100.0;
     let file = path("explosive");
-    let error = wrong.to_npz(&file, &HawkesErrors::new(), &Provenance::new()).unwrap_err().to_string();
+    let error = wrong.to_npz(&file, &StandardErrors::new(), &Provenance::new()).unwrap_err().to_string();
     assert!(error.contains("spectral radius"), "{error}");
     // A file of another flow has no such keys.
     let file = path("tactical");

@@ -10,8 +10,8 @@ use super::stretch::{Continuity, Watch};
 use super::{BookState, Estimate, EventTimes, FlowEvent, FlowEventKind, Observer};
 use crate::Side;
 use crate::flow::{
-    CancelSize, CancellationRule, Centre, EVENT_TYPES, EmptySide, HawkesErrors, HawkesParams, MAX_LEVELS,
-    Opening, OpeningBook, PerSide, Shape,
+    CancelSize, CancellationRule, Centre, EVENT_TYPES, EmptySide, HawkesParams, MAX_LEVELS, Opening,
+    OpeningBook, PerSide, Shape, StandardErrors,
 };
 use crate::parameter::{ParameterError, integer};
 
@@ -320,31 +320,25 @@ impl Marks {
         rows
     }
 
-    fn errors(&self, times: &HawkesFit, unit: CancelUnit) -> HawkesErrors {
-        let mut errors = HawkesErrors::new();
+    fn errors(&self, times: &HawkesFit, unit: CancelUnit) -> StandardErrors {
+        let mut errors = StandardErrors::new();
+        let mut insert = |path: &str, values: Vec<f64>| errors.insert(format!("hawkes.{path}"), values);
         let flat = |values: &[Option<f64>]| values.iter().map(|value| value.unwrap_or(f64::NAN)).collect();
         let se = &times.standard_error;
-        errors.insert("baseline", &[EVENT_TYPES], flat(&se.baseline));
-        errors.insert("excitation", &[EVENT_TYPES, EVENT_TYPES], flat(se.excitation.as_flattened()));
-        errors.insert("decay", &[EVENT_TYPES], flat(&se.decay));
+        insert("baseline", flat(&se.baseline));
+        insert("excitation", flat(se.excitation.as_flattened()));
+        insert("decay", flat(&se.decay));
         for (name, weights) in self.distances() {
-            let list = weights.errors[..trimmed(&weights.weights).len()].to_vec();
-            errors.insert(name, &[list.len()], list);
+            insert(name, weights.errors[..trimmed(&weights.weights).len()].to_vec());
         }
-        let size = |fit: &SizeFit| fit.standard_errors.clone();
-        for (name, fit) in [
-            ("market_size.empirical.weights", &self.sizes[0]),
-            ("limit_size.empirical.weights", &self.sizes[1]),
-        ] {
-            errors.insert(name, &[fit.sizes.len()], size(fit));
-        }
+        insert("market_size.empirical.weights", self.sizes[0].standard_errors.clone());
+        insert("limit_size.empirical.weights", self.sizes[1].standard_errors.clone());
         match unit {
-            CancelUnit::Share => errors.insert("cancel_size.share", &[], vec![self.share.1]),
+            CancelUnit::Share => insert("cancel_size.share", vec![self.share.1]),
             CancelUnit::Lots => {
-                let fit = &self.sizes[2];
-                errors.insert("cancel_size.lots.empirical.weights", &[fit.sizes.len()], size(fit));
+                insert("cancel_size.lots.empirical.weights", self.sizes[2].standard_errors.clone())
             }
-        }
+        };
         errors
     }
 }
@@ -358,8 +352,8 @@ pub struct HawkesCalibration {
     pub times: HawkesFit,
     /// Every estimate as a row.
     pub estimates: Vec<Estimate>,
-    /// Standard errors for a file.
-    pub errors: HawkesErrors,
+    /// Standard errors by key of the order-flow file.
+    pub errors: StandardErrors,
     /// The spectral radius that was estimated, if it was too large for a stationary flow and excitation was scaled down.
     pub scaled_from: Option<f64>,
     /// Cancellations at a price where the book showed nothing; they count as events and tell no distance.

@@ -22,7 +22,8 @@ pub struct FlowEvent {
     pub kind: FlowEventKind,
     /// Of buyers or of sellers.
     pub side: Side,
-    /// Ticks of the model's grid from the opposite best price before the event, 1 or more; 0 for a market order.
+    /// Ticks of the model's grid from the opposite best price before the event, 1 or more; 0 for a market order. It may lie beyond the depth
+    /// that is shown.
     pub distance: u32,
     /// Lots of the model, 1 or more.
     pub lots: u64,

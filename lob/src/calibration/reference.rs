@@ -7,7 +7,7 @@ use super::sizes::{SizeFit, Sizes};
 use super::{BookState, Estimate, FlowEvent, FlowEventKind, Observer};
 use crate::flow::{
     CancellationRule, Centre, EmptySide, EventSizes, FlowParams, Imbalance, MAX_LEVELS, Opening, OpeningBook,
-    PerSide, Profile, Shape, WaitingTime,
+    PerSide, Profile, Shape, StandardErrors, WaitingTime,
 };
 use crate::parameter::{ParameterError, integer, positive};
 use crate::{Price, Side};
@@ -603,6 +603,17 @@ fn rate(stream: &Stream, reaction: Option<&ReactionFit>) -> (f64, f64) {
 }
 
 impl ReferenceFit {
+    /// The standard errors by key of the order-flow file.
+    pub fn standard_errors(&self) -> StandardErrors {
+        let mut errors = StandardErrors::new();
+        for estimate in self.estimates.iter().filter(|estimate| !estimate.name.ends_with(".mean")) {
+            // Estimates of one array follow one another in its order.
+            let key = estimate.name.split('[').next().unwrap_or_default();
+            errors.entry(key.to_owned()).or_default().push(estimate.standard_error);
+        }
+        errors
+    }
+
     /// Settings for another look at the same events, with decays closer to the likeliest; `None` if nothing reacts.
     pub fn closer(&self, settings: &ReferenceSettings) -> Option<ReferenceSettings> {
         let decays = self.reaction.as_ref()?.closer()?;

@@ -143,6 +143,7 @@ impl LogSource {
                 self.cancel(time, handle, owner, quantity.0, observers)
             }
             Event::Amended { handle, owner, quantity, .. } => {
+                self.finish_order(observers);
                 let less =
                     self.resting.get(&handle).map_or(0, |resting| resting.lots.saturating_sub(quantity.0));
                 self.cancel(time, handle, owner, less, observers);
@@ -171,9 +172,7 @@ impl LogSource {
             *left = left.saturating_sub(gone);
             return;
         }
-        if matches!(self.request, Some(Request { what: What::Order { .. }, .. })) {
-            self.finish(observers);
-        }
+        self.finish_order(observers);
         let Some(resting) = self.resting.get_mut(&handle) else { return };
         let (at_side, at_price) = (resting.side, resting.price);
         resting.lots -= gone.min(resting.lots);
@@ -192,11 +191,21 @@ impl LogSource {
         self.request = Some(Request { time: now, owner: by, what });
     }
 
+    /// What follows is about orders that rest: the order that arrived before has come to rest as well.
+    fn finish_order(&mut self, observers: &mut [&mut dyn Observer]) {
+        if matches!(self.request, Some(Request { what: What::Order { .. }, .. })) {
+            self.finish(observers);
+        }
+    }
+
     /// The request is known in full: shows it and carries it out.
     fn finish(&mut self, observers: &mut [&mut dyn Observer]) {
         let Some(Request { time, owner, what }) = self.request.take() else { return };
         let stage = &mut self.stage;
         let is_shown = owner == CROWD || !self.crowd_only;
+        if !is_shown {
+            stage.skip(time);
+        }
         let mut show = |stage: &mut Stage, kind, side, price, lots| {
             if is_shown && lots > 0 {
                 stage.show(observers, time, (kind, side), price, lots);

@@ -14,7 +14,7 @@ pub struct Tally {
     pub shown: [[u64; 2]; 3],
     /// Events shown as invalid: the book was stale or crossed for long.
     pub invalid: u64,
-    /// Limit orders and cancellations beyond the window: they change the book and are not shown.
+    /// Limit orders and cancellations among them beyond the window.
     pub beyond: [u64; 2],
     /// Limit orders and cancellations while the other side was empty: they have no distance and are not shown.
     pub one_sided: u64,
@@ -156,7 +156,6 @@ impl Stage {
                 };
                 if distance as usize > self.grid.levels {
                     self.tally.beyond[usize::from(kind == FlowEventKind::Cancel)] += 1;
-                    return false;
                 }
                 distance
             }
@@ -172,6 +171,11 @@ impl Stage {
         }
         self.since = time;
         true
+    }
+
+    /// The book changes at `time` by what is not shown: what was before is not to be taken for what is now.
+    pub(super) fn skip(&mut self, time: f64) {
+        self.since = time.max(self.since);
     }
 
     /// Moves the clock.

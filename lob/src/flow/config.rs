@@ -259,6 +259,14 @@ mod yaml {
             config.validate().map_err(invalid)?;
             Ok(config)
         }
+
+        /// The market as YAML, which [`from_yaml`](Self::from_yaml) reads.
+        ///
+        /// # Errors
+        /// What the serialiser says; no market that is legal is known to have any.
+        pub fn to_yaml(&self) -> Result<String, String> {
+            serde_saphyr::to_string(self).map_err(|error| error.to_string())
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::hawkes_file::PREFIX;
 use super::opening::{MAX_LEVELS, MAX_PRICE};
 use super::{
     CancellationRule, Centre, EmptySide, EventSizes, FlowParams, Imbalance, MAX_SIZE, Opening, OpeningBook,
@@ -17,9 +18,12 @@ pub const FORMAT_VERSION: i64 = 1;
 /// Where a file came from: free text by name, such as `tool`, `seed`, `market`. Stored as keys `provenance.<name>`.
 pub type Provenance = BTreeMap<String, String>;
 
+/// Standard errors of a file's parameters, by the key of the parameter: one number for a scalar, as many as it has for an array. NaN where there
+/// is none. Stored as keys `se.<key>`.
+pub type StandardErrors = BTreeMap<String, Vec<f64>>;
+
 pub(super) const PROVENANCE: &str = "provenance.";
-/// Standard errors of estimates, for people and for reports: not read.
-pub(super) const ERRORS: &str = "se.";
+pub(super) const ERROR: &str = "se.";
 pub(super) const SHAPE: [&str; 4] = ["bidv", "askv", "bidv_live", "askv_live"];
 
 impl FlowParams {
@@ -55,11 +59,25 @@ impl FlowParams {
     /// If the parameters are not legal, a name in `provenance` is no plain word, or writing fails. An existing file
     /// is replaced as a whole or left as it was.
     pub fn to_npz(&self, path: impl AsRef<Path>, provenance: &Provenance) -> Result<(), NpzError> {
+        self.to_npz_with_errors(path, provenance, &StandardErrors::new())
+    }
+
+    /// As [`to_npz`](Self::to_npz), with the standard errors of estimated parameters.
+    ///
+    /// # Errors
+    /// As [`to_npz`](Self::to_npz).
+    pub fn to_npz_with_errors(
+        &self,
+        path: impl AsRef<Path>,
+        provenance: &Provenance,
+        errors: &StandardErrors,
+    ) -> Result<(), NpzError> {
         self.validate().map_err(|error| NpzError::file(path.as_ref(), NpzProblem::Parameter(error)))?;
         let mut file = NpzWriter::create(&path)?;
         file.scalar_i64("format_version", FORMAT_VERSION)?;
         write_provenance(&mut file, path.as_ref(), provenance)?;
         write_params(&mut file, self)?;
+        write_errors(&mut file, errors)?;
         file.finish()
     }
 }
@@ -96,6 +114,18 @@ pub fn read_provenance(path: impl AsRef<Path>) -> Result<Provenance, NpzError> {
     let names: Vec<String> =
         file.keys().iter().filter_map(|key| key.strip_prefix(PROVENANCE)).map(str::to_owned).collect();
     names.into_iter().map(|name| Ok((name.clone(), file.string(&format!("{PROVENANCE}{name}"))?))).collect()
+}
+
+/// Reads the standard errors of an order-flow file's parameters: its `se.` arrays. Empty for a file without any.
+///
+/// # Errors
+/// If the file cannot be opened, or one of those keys is no list of floats.
+pub fn read_standard_errors(path: impl AsRef<Path>) -> Result<StandardErrors, NpzError> {
+    let mut file = NpzFile::open(path)?;
+    let keys: Vec<String> =
+        file.keys().iter().filter_map(|key| key.strip_prefix(ERROR)).map(str::to_owned).collect();
+    let mut read = |key: &str| file.array_f64(&format!("{ERROR}{key}"), &[Dim::AtLeast(0)], Domain::Any);
+    keys.into_iter().map(|key| Ok((key.clone(), read(&key)?.data))).collect()
 }
 
 fn shape(file: &mut NpzFile, levels: usize) -> Result<Shape, NpzError> {
@@ -156,10 +186,13 @@ impl Reader<'_> {
         };
         let mut legal: Vec<&str> = self.read.iter().map(String::as_str).collect();
         legal.extend(SHAPE);
-        legal.extend(["provenance.*", "hawkes.*", "se.*"]);
-        let other = [PROVENANCE, super::hawkes_file::PREFIX, ERRORS];
+        legal.extend(["provenance.*", "hawkes.*"]);
+        // An error belongs to a parameter of the file.
+        let is_error = |key: &str| {
+            key.strip_prefix(ERROR).is_some_and(|of| legal.contains(&of) || of.starts_with(PREFIX))
+        };
         self.file.refuse_unknown(&legal, |key| {
-            legal.contains(&key) || other.iter().any(|prefix| key.starts_with(prefix))
+            legal.contains(&key) || key.starts_with(PROVENANCE) || key.starts_with(PREFIX) || is_error(key)
         })?;
         Ok(params)
     }
@@ -319,6 +352,12 @@ pub(super) fn write_provenance(
         file.string(&format!("{PROVENANCE}{name}"), text)?;
     }
     Ok(())
+}
+
+pub(super) fn write_errors(file: &mut NpzWriter, errors: &StandardErrors) -> Result<(), NpzError> {
+    errors
+        .iter()
+        .try_for_each(|(key, values)| file.array_f64(&format!("{ERROR}{key}"), &[values.len()], values))
 }
 
 /// Every structure is taken apart in full: a field that is added and forgotten here does not compile.

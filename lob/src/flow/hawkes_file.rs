@@ -1,40 +1,18 @@
 //! The Hawkes flow's part of an order-flow file. `docs/data_format.md` defines it.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::file::{
-    ERRORS, PROVENANCE, Reader, SHAPE, write_cancellation, write_empty_side, write_opening, write_profile,
-    write_provenance, write_shape, write_size,
+    ERROR, PROVENANCE, Reader, SHAPE, write_cancellation, write_empty_side, write_errors, write_opening,
+    write_profile, write_provenance, write_shape, write_size,
 };
-use super::{CancelSize, EVENT_TYPES, FORMAT_VERSION, HawkesParams, Opening, Provenance};
+use super::{CancelSize, EVENT_TYPES, FORMAT_VERSION, HawkesParams, Opening, Provenance, StandardErrors};
 use crate::data::{Dim, Domain, NpzError, NpzFile, NpzProblem, NpzWriter};
 
 /// Before the name of every parameter of a Hawkes flow.
 pub(super) const PREFIX: &str = "hawkes.";
 /// What only the noise and tactical flow's part of a file has.
 const REFERENCE: &str = "market_intensity.buy";
-
-/// Standard errors of a Hawkes flow's parameters, as a file keeps them: arrays by the parameter's path.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct HawkesErrors(BTreeMap<String, (Vec<usize>, Vec<f64>)>);
-
-impl HawkesErrors {
-    /// None.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds those of a parameter, in its unit and shape; NaN where there is none. `path` is that in the configuration: `excitation`, say.
-    pub fn insert(&mut self, path: &str, shape: &[usize], values: Vec<f64>) {
-        self.0.insert(path.to_owned(), (shape.to_vec(), values));
-    }
-
-    /// Those of a parameter, row by row.
-    pub fn get(&self, path: &str) -> Option<&[f64]> {
-        self.0.get(path).map(|(_, values)| values.as_slice())
-    }
-}
 
 impl HawkesParams {
     /// Whether an order-flow file has the parameters of a Hawkes flow.
@@ -68,7 +46,7 @@ impl HawkesParams {
     pub fn to_npz(
         &self,
         path: impl AsRef<Path>,
-        errors: &HawkesErrors,
+        errors: &StandardErrors,
         provenance: &Provenance,
     ) -> Result<(), NpzError> {
         self.validate().map_err(|error| NpzError::file(path.as_ref(), NpzProblem::Parameter(error)))?;
@@ -80,12 +58,12 @@ impl HawkesParams {
         file.finish()
     }
 
-    /// Adds the keys `hawkes.*`, and `se.hawkes.*` for the standard errors, to a file that has a version and a shape. The shape of the opening
+    /// Adds the keys `hawkes.*`, and the standard errors, whose keys begin like that too, to a file that has a version and a shape. The shape of the opening
     /// book is the file's: its own is not written.
     ///
     /// # Errors
     /// If writing fails. Does not check the parameters.
-    pub fn write(&self, file: &mut NpzWriter, errors: &HawkesErrors) -> Result<(), NpzError> {
+    pub fn write(&self, file: &mut NpzWriter, errors: &StandardErrors) -> Result<(), NpzError> {
         // In full: a field that is added and forgotten here does not compile.
         let Self {
             baseline,
@@ -125,10 +103,7 @@ impl HawkesParams {
         write_opening(file, PREFIX, opening)?;
         write_profile(file, &key("profile"), profile)?;
         write_empty_side(file, PREFIX, empty_side)?;
-        for (path, (shape, values)) in &errors.0 {
-            file.array_f64(&format!("{ERRORS}{PREFIX}{path}"), shape, values)?;
-        }
-        Ok(())
+        write_errors(file, errors)
     }
 }
 
@@ -159,13 +134,15 @@ fn read(mut reader: Reader<'_>) -> Result<HawkesParams, NpzError> {
     let mut legal: Vec<&str> = read.iter().map(String::as_str).collect();
     legal.push("format_version");
     legal.extend(SHAPE);
-    legal.extend(["provenance.*", "se.*"]);
+    legal.push("provenance.*");
     // The other part of a file is checked by whoever reads that.
     let whole = file.contains(REFERENCE);
+    // An error belongs to a parameter of the file.
+    let is_error = |key: &str| key.strip_prefix(ERROR).is_some_and(|of| legal.contains(&of));
     file.refuse_unknown(&legal, |key| {
         legal.contains(&key)
             || key.starts_with(PROVENANCE)
-            || key.starts_with(ERRORS)
+            || is_error(key)
             || (whole && !key.starts_with(PREFIX))
     })?;
     Ok(params)

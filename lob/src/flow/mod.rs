@@ -22,9 +22,8 @@ mod size;
 #[cfg(feature = "yaml")]
 pub use config::MarketConfigError;
 pub use config::{FlowConfig, MarketConfig, StrategicMarket};
-pub use file::{FORMAT_VERSION, Provenance, read_provenance};
+pub use file::{FORMAT_VERSION, Provenance, StandardErrors, read_provenance, read_standard_errors};
 pub use hawkes::{CancelSize, EVENT_TYPE_NAMES, EVENT_TYPES, HawkesParams, TypeMatrix, spectral_radius};
-pub use hawkes_file::HawkesErrors;
 pub use hawkes_flow::{HawkesFlow, HawkesProcess};
 pub use noise::NoiseFlow;
 pub use opening::{Centre, EmptySide, MAX_LEVELS, MAX_PRICE, Opening, OpeningBook, PerSide, Shape};
