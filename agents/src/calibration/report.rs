@@ -273,7 +273,7 @@ fn estimates(tables: &[EstimateTable]) -> Markup {
         section #estimates {
             h2 { "Estimates" }
             @for table in tables {
-                details open[table.rows.len() <= 60] {
+                details open=[(table.rows.len() <= 60).then_some("open")] {
                     summary { (table.flow) ", " (table.rows.len()) " numbers" }
                     div.narrow { table {
                         thead { tr {
