@@ -163,6 +163,7 @@ fn gaps_cost_information_and_nothing_else() {
         if block != Some(here) {
             if block.is_some_and(|block| block % 3 != 2) {
                 times.finish((block.unwrap() + 1) as f64 * 40.0);
+                times.leave();
             }
             if here % 3 != 2 {
                 times.begin(here as f64 * 40.0);

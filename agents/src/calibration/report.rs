@@ -189,11 +189,12 @@ fn section(index: usize, report: &CalibrationReport, model: &Model) -> Markup {
 }
 
 fn table(comparison: &MarketComparison) -> Markup {
-    let header = ["unit", "real", "simulated", "ratio", "KS", "Wasserstein", "limit"];
+    let header = ["real", "simulated", "ratio", "KS", "Wasserstein", "limit"];
     html! {
         div.wide { table {
             thead { tr {
                 th.text scope="col" { "statistic" }
+                th.text scope="col" { "unit" }
                 @for name in header { th scope="col" { (name) } }
                 th.text scope="col" { "verdict" }
             } }
@@ -303,7 +304,7 @@ fn definitions() -> Markup {
         ),
         (
             "volatility",
-            "Root of the mean squared change of the mid over a time, divided by the time's root; sampled every 0.1 s of valid time.",
+            "Root of the mean squared change of the mid over a time, divided by the time's root; sampled every 0.1 s, where the book is valid at both ends.",
         ),
         (
             "depth",

@@ -109,7 +109,7 @@ pub fn compare(real: &MarketStatistics, simulated: &MarketStatistics) -> MarketC
             let point = of.impact.iter().find(|point| point.seconds == seconds);
             point.map_or((None, None), |point| (point.ticks, point.standard_error))
         };
-        let name = format!("impact of a market order after {seconds} s");
+        let name = format!("impact after {seconds} s");
         rows.push(ratio((&name, "ticks"), (at(real), at(simulated)), None, ["more", "less"]));
     }
     for (kind, name) in ["market orders", "limit orders", "cancellations"].into_iter().enumerate() {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::choices::{Choices, Weights};
+use super::event_times::event_type;
 use super::hawkes_fit::{HawkesFit, HawkesProgress, HawkesSettings};
 use super::shares::Shares;
 use super::sizes::{SizeFit, Sizes};
@@ -238,8 +239,9 @@ impl Observer for HawkesEstimator {
         self.pass(&before, event.time);
         let within = event.distance as usize <= self.settings.levels;
         let placed = event.kind == FlowEventKind::Market || event.distance > 0;
+        self.times.see(&before, event.time);
         if within && placed && before.best.iter().all(Option::is_some) {
-            self.times.event(before, event);
+            self.times.push(event.time, event_type(event));
             if before.valid {
                 self.mark(&before, event);
             }

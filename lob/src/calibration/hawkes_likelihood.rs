@@ -7,9 +7,9 @@
 //! for point processes*, IEEE Transactions on Information Theory 27 (1981) 23-31; T. Ozaki, *Maximum likelihood estimation of Hawkes'
 //! self-exciting point processes*, Annals of the Institute of Statistical Mathematics 31 (1979) 145-155).
 //!
-//! The past of a stretch is unknown, and counts as empty at its start.
+//! Over a stretch of time that counts the integral is that of what was caused since, and of what was left at its beginning. Outside, events only excite.
 
-use super::event_times::{END, Path};
+use super::event_times::{BEGIN, END, Path, UNSEEN};
 use super::linalg::Symmetric;
 use crate::flow::{EVENT_TYPES, TypeMatrix};
 
@@ -97,14 +97,18 @@ pub(super) fn evaluate(path: &Path, point: &Point) -> Evaluation {
         for (trace, &decay) in traces.iter_mut().zip(&decay) {
             trace.fade(decay, step.wait);
         }
-        if step.kind == END {
-            for (source, trace) in traces.iter_mut().enumerate() {
-                let Trace { r, s, q } = *trace;
+        if step.kind >= END {
+            if step.kind >= UNSEEN {
+                traces[usize::from(step.kind - UNSEEN)].r += 1.0;
+                continue;
+            }
+            // What is left at the end was not caused in time; what was left at the beginning is.
+            let sign = if step.kind == BEGIN { -1.0 } else { 1.0 };
+            for (source, &Trace { r, s, q }) in traces.iter().enumerate() {
                 let b = decay[source];
-                caused[0][source] -= r;
-                caused[1][source] += b * s;
-                caused[2][source] += b * (s - b * q);
-                *trace = Trace::default();
+                caused[0][source] -= sign * r;
+                caused[1][source] += sign * b * s;
+                caused[2][source] += sign * b * (s - b * q);
             }
             continue;
         }
@@ -200,15 +204,14 @@ fn assemble(
 
 /// The integrals of each type's intensity between its events, a list a type: independent exponential numbers with mean 1 if the model is right
 /// (E. N. Brown and others, *The time-rescaling theorem and its application to neural spike train data analysis*, Neural Computation 14
-/// (2002) 325-346). What begins or ends with a stretch is left out.
+/// (2002) 325-346). Only time that counts is integrated over; what precedes a type's first event is left out.
 pub(super) fn residuals(path: &Path, point: &Point, activity: impl Fn(f64, f64) -> f64) -> [Vec<f64>; TYPES] {
     let (baseline, excitation, decay) = parameters(point);
     let mut out: [Vec<f64>; TYPES] = path.counts.map(|count| Vec::with_capacity(count as usize));
     let mut excited = [0.0; TYPES];
     let mut since = [0.0; TYPES];
     let mut open = [false; TYPES];
-    let mut starts = path.starts.iter().copied();
-    let mut now = starts.next().unwrap_or(0.0);
+    let (mut now, mut counts) = (path.start, false);
     for step in &path.steps {
         let active = activity(now, now + step.wait);
         now += step.wait;
@@ -218,13 +221,18 @@ pub(super) fn residuals(path: &Path, point: &Point, activity: impl Fn(f64, f64) 
             integral[source] = excited[source] * (1.0 - left) / decay[source];
             excited[source] *= left;
         }
-        for target in 0..TYPES {
-            let caused: f64 = excitation[target].iter().zip(&integral).map(|(a, r)| a * r).sum();
-            since[target] += baseline[target] * active + caused;
+        if counts {
+            for target in 0..TYPES {
+                let caused: f64 = excitation[target].iter().zip(&integral).map(|(a, r)| a * r).sum();
+                since[target] += baseline[target] * active + caused;
+            }
         }
-        if step.kind == END {
-            (excited, since, open) = ([0.0; TYPES], [0.0; TYPES], [false; TYPES]);
-            now = starts.next().unwrap_or(now);
+        if step.kind >= END {
+            match step.kind {
+                BEGIN => counts = true,
+                END => counts = false,
+                unseen => excited[usize::from(unseen - UNSEEN)] += 1.0,
+            }
             continue;
         }
         let kind = usize::from(step.kind);
@@ -254,6 +262,10 @@ mod tests {
                 times.push(time, kind);
             }
             times.finish(end);
+            if end == 6.0 {
+                times.leave();
+                times.push(7.0, 3);
+            }
         }
         times
     }
@@ -279,17 +291,20 @@ mod tests {
             (8.0, 11.0, &[(8.1, 3), (8.3, 0), (9.0, 4), (9.1, 2), (10.5, 5)]),
         ];
         let mut value = 0.0;
+        // One event between the stretches is seen but does not count.
+        let all: Vec<(f64, usize)> = [stretches[0].2, &[(7.0, 3)], stretches[1].2].concat();
         for (start, end, events) in stretches {
             for (target, &rate) in baseline.iter().enumerate() {
                 value -= rate * activity.integral(start, end);
-                for &(time, source) in events {
-                    let b = decay[source];
-                    value -= excitation[target][source] * (1.0 - (-b * (end - time)).exp()) / b;
+                for &(time, source) in all.iter().filter(|event| event.0 < end) {
+                    let (b, from) = (decay[source], (start - time).max(0.0));
+                    value -= excitation[target][source] * ((-b * from).exp() - (-b * (end - time)).exp()) / b;
                 }
             }
-            for (place, &(time, kind)) in events.iter().enumerate() {
-                let excited: f64 = events[..place]
+            for &(time, kind) in events {
+                let excited: f64 = all
                     .iter()
+                    .filter(|event| event.0 < time)
                     .map(|&(past, source)| excitation[kind][source] * (-decay[source] * (time - past)).exp())
                     .sum();
                 value += (baseline[kind] * activity.at(time) + excited).ln();
@@ -348,13 +363,10 @@ mod tests {
         }
         let path = times().path(&Profile::Flat.compile().unwrap(), 0.0, usize::MAX);
         let found = residuals(&path, &at, |from, to| to - from);
-        let expected = [(2.2 - 0.5) * 2.0, (5.5 - 2.2) * 2.0];
-        assert_eq!(
-            found[2].len(),
-            2,
-            "one of three of the first stretch is censored, and the only one of the second"
-        );
+        // Two seconds of 5.5 to 9.1 do not count.
+        let expected = [(2.2 - 0.5) * 2.0, (5.5 - 2.2) * 2.0, (9.1 - 5.5 - 2.0) * 2.0];
+        assert_eq!(found[2].len(), 3, "one less than events");
         assert!(found[2].iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{:?}", found[2]);
-        assert!(found[0].is_empty());
+        assert_eq!(found[0].len(), 1);
     }
 }

@@ -13,6 +13,8 @@ use crate::flow::{EVENT_TYPE_NAMES, EVENT_TYPES, MAX_LEVELS};
 
 /// Batches of time that standard errors come from: between half as many and so many.
 const BATCHES: usize = 64;
+/// Over gaps that are no longer than this, in seconds, moves of the mid and the memory of signs go on.
+const BRIDGED: f64 = 60.0;
 /// The first length of a batch in seconds.
 const FIRST_BATCH: f64 = 1.0;
 
@@ -119,6 +121,8 @@ pub struct StatisticsObserver {
     depth: [Vec<f64>; 2],
     gaps: Histogram,
     last_event: Option<f64>,
+    /// Until when the book was last seen valid, in seconds.
+    seen_until: Option<f64>,
     sizes: [Histogram; 3],
     counts: [u64; EVENT_TYPES],
     signs: Signs,
@@ -147,6 +151,7 @@ impl StatisticsObserver {
             depth: [Vec::new(), Vec::new()],
             gaps: Histogram::new(Scale::Logarithmic),
             last_event: None,
+            seen_until: None,
             sizes: [sizes(), sizes(), sizes()],
             counts: [0; EVENT_TYPES],
             signs: Signs::new(),
@@ -161,20 +166,25 @@ impl StatisticsObserver {
     fn pass(&mut self, before: &BookState<'_>, time: f64) -> bool {
         match self.watch.see(before, time) {
             Continuity::Invalid => {
-                self.signs.forget();
-                self.response.forget();
                 self.last_event = None;
                 return false;
             }
             Continuity::Begins => {
                 self.stretches += 1;
-                self.signs.forget();
-                self.response.forget();
                 self.last_event = None;
-                self.sampled.begin(before.since);
+                if self.seen_until.is_some_and(|until| before.since - until <= BRIDGED) {
+                    // The book is the same market's: moves over the gap are moves.
+                    self.sampled.hold(before.since, None);
+                    self.response.hold(before.since, None);
+                } else {
+                    self.signs.forget();
+                    self.response.forget();
+                    self.sampled.begin(before.since);
+                }
             }
             Continuity::Continues => {}
         }
+        self.seen_until = Some(time);
         let mid = twice_mid(before);
         self.sampled.hold(time, mid);
         self.response.hold(time, mid);
@@ -335,8 +345,9 @@ mod tests {
         assert_eq!(counts, [1, 0, 0, 1, 1, 0]);
         assert!((found.rates[0].per_second - 1.0 / 7.0).abs() < 1e-12);
         assert_eq!((found.inter_event_times.weight, found.inter_event_times.mean), (1.0, Some(1.0)));
-        // The market order moved the mid from 10.5 to 11.5.
+        // The market order moved the mid from 10.5 to 11.5; a second later the book is not valid, after the gap the mid is 10.5 and then 10.
         assert_eq!((found.impact[0].ticks, found.impact[4].orders), (Some(1.0), 0));
+        assert_eq!((found.impact[9].ticks, found.impact[9].orders), (Some(-0.5), 1));
         assert_eq!((found.sizes[0].mean, found.market_orders), (Some(4.0), 1));
     }
 }
