@@ -5,8 +5,10 @@
 
 mod check;
 mod choose;
+mod figure;
 mod provenance;
 mod render;
+mod report;
 mod run;
 
 use std::path::PathBuf;
@@ -22,6 +24,7 @@ pub use check::{Check, Comparison, Figures};
 pub use choose::{Choice, Survey};
 pub use provenance::{Source, date};
 pub use render::render;
+pub use report::{CalibrationReport, EstimateTable, Model, report_html, verdict_table, write_report};
 pub use run::{Calibrated, FlowKind, Request, calibrate};
 
 /// Why a flow could not be calibrated.

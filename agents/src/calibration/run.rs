@@ -1,14 +1,19 @@
 //! A calibration from its first look at the data to the comparison of the result with it.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lob::ParameterError;
 use lob::calibration::{
-    Estimate, Grid, KindReaction, Observer, QueueReactiveEstimator, QueueReactiveSettings, ReactionFit,
-    ReferenceEstimator, ReferenceFit, ReferenceSettings, SimulationWatch, Tally, watch_queue_reactive,
+    Estimate, Grid, HawkesCalibration, HawkesCalibrationSettings, HawkesEstimator, HawkesFit, KindReaction,
+    MarketStatistics, Observer, QueueReactiveEstimator, QueueReactiveSettings, ReactionFit,
+    ReferenceEstimator, ReferenceFit, ReferenceSettings, SimulationWatch, StatisticsObserver, Tally, compare,
+    watch_queue_reactive,
 };
+use lob::data::NpzError;
 use lob::flow::{
-    FlowConfig, FlowParams, Imbalance, MarketConfig, Provenance, QueueReactiveParams, StandardErrors,
+    FlowConfig, FlowParams, HawkesParams, Imbalance, MarketConfig, Provenance, QueueReactiveParams,
+    StandardErrors,
 };
 use lob::models::FeeConfig;
 use lob::sim::LatencyConfig;
@@ -17,6 +22,7 @@ use serde::Serialize;
 use super::check::{Check, Comparison, Figures};
 use super::choose::{Choice, REACH, Survey};
 use super::provenance::Source;
+use super::report::{CalibrationReport, EstimateTable, Model};
 use super::{CalibrateError, Data, Shown, play_data, play_market};
 
 /// The most events that the comparison simulates.
@@ -31,6 +37,8 @@ pub enum FlowKind {
     Noise,
     /// The queue-reactive flow, with so many queues on each side.
     QueueReactive(usize),
+    /// The Hawkes flow.
+    Hawkes,
 }
 
 /// What is to be calibrated to what.
@@ -46,6 +54,8 @@ pub struct Request {
     pub lot: Option<f64>,
     /// The window; chosen if `None`.
     pub levels: Option<usize>,
+    /// Also the Hawkes flow, beside the one that is asked for.
+    pub hawkes: bool,
     /// A time of day: period in seconds, and equal parts of it.
     pub profile: Option<(f64, usize)>,
     /// Seed of the simulated session that the data is compared with.
@@ -79,12 +89,23 @@ pub struct Calibrated {
     pub simulated_seconds: f64,
     /// The data against the simulated market.
     pub comparison: Vec<Comparison>,
+    /// Estimates of the Hawkes flow beside the one that was asked for, if it was.
+    pub hawkes_estimates: Vec<Estimate>,
+    /// The fit of the Hawkes flow's times, if there is one.
+    pub hawkes: Option<HawkesFit>,
+    /// What the data looks like.
+    pub real: MarketStatistics,
+    /// What the calibrated markets look like, the one that was asked for first.
+    pub models: Vec<Model>,
     /// The market, ready to be simulated.
     #[serde(skip)]
     pub market: FlowConfig,
     /// Standard errors by key of the order-flow file.
     #[serde(skip)]
     pub errors: StandardErrors,
+    /// The Hawkes flow that was estimated beside it, with its standard errors.
+    #[serde(skip)]
+    pub beside: Option<(Box<HawkesParams>, StandardErrors)>,
 }
 
 /// What an estimator makes of the data.
@@ -94,6 +115,7 @@ struct Estimated {
     reaction: Option<ReactionFit>,
     kinds: Option<[KindReaction; 3]>,
     errors: StandardErrors,
+    hawkes: Option<HawkesFit>,
 }
 
 /// The data on its grid, to be shown as often as an estimator needs.
@@ -144,30 +166,43 @@ pub fn calibrate(
         FlowKind::QueueReactive(queues) => Check::within(queues),
         _ => Check::default(),
     };
-    let mut check = new_check();
-    let shown = look.again(1, &mut [&mut check])?;
-    let real = check.figures();
-    let total: f64 = real.rates.iter().sum();
-    let simulated_seconds = (4.0 * real.seconds).clamp(600.0, 1e6).min(COMPARED_EVENTS / total);
+    let (mut check, mut real) = (new_check(), StatisticsObserver::new());
+    let shown = look.again(1, &mut [&mut check, &mut real])?;
+    let (figures, real) = (check.figures(), real.statistics());
+    let total: f64 = figures.rates.iter().sum();
+    let simulated_seconds = (4.0 * figures.seconds).clamp(600.0, 1e6).min(COMPARED_EVENTS / total);
+    let session = Session { seed: request.seed, seconds: simulated_seconds };
+    let mut statistics = StatisticsObserver::new();
     let (estimated, simulated) = match request.flow {
-        FlowKind::QueueReactive(queues) => {
-            queue_reactive(&look, queues, &real, request.seed, simulated_seconds)?
-        }
+        FlowKind::QueueReactive(queues) => queue_reactive(&look, queues, &figures, session, &mut statistics)?,
         flow => {
-            let mut estimated = reference(&look, flow == FlowKind::Tactical, request.profile)?;
+            let mut estimated = match flow {
+                FlowKind::Hawkes => hawkes(&look, 2)?.into(),
+                _ => reference(&look, flow == FlowKind::Tactical, request.profile)?,
+            };
             let mut simulated = Check::default();
-            let settings = ReferenceSettings { decays: Vec::new(), ..ReferenceSettings::new(grid.levels) };
-            let mut own = ReferenceEstimator::new(settings)?;
-            let market = &mut estimated.market;
-            let observers: &mut [&mut dyn Observer] = &mut [&mut simulated, &mut own];
-            play_market(market, grid.levels, request.seed, simulated_seconds, observers)?;
-            // A session opens with the shape that the model has by itself, not with the data's: else it would begin by finding its own.
-            let shape = own.fit().map_err(|problem| look.unfit(problem))?.params.opening.shape;
-            let opening = market.opening_mut();
-            (opening.shape.bidv_live, opening.shape.askv_live) = (Some(shape.bidv), Some(shape.askv));
+            simulate(&look, &mut estimated.market, session, &mut [&mut simulated, &mut statistics])?;
             (estimated, simulated.figures())
         }
     };
+    let model = |name: &str, statistics: &StatisticsObserver| {
+        let statistics = statistics.statistics();
+        Model { name: name.to_owned(), comparison: compare(&real, &statistics), statistics }
+    };
+    let mut models = vec![model(estimated.market.name(), &statistics)];
+    let mut beside = None;
+    let mut fit = estimated.hawkes;
+    let mut hawkes_estimates = Vec::new();
+    if request.hawkes && request.flow != FlowKind::Hawkes {
+        let mut own: Estimated = hawkes(&look, 4)?.into();
+        let mut statistics = StatisticsObserver::new();
+        simulate(&look, &mut own.market, session, &mut [&mut statistics])?;
+        models.push(model("hawkes", &statistics));
+        if let FlowConfig::Hawkes(params) = own.market {
+            beside = Some((params, own.errors));
+        }
+        (fit, hawkes_estimates) = (own.hawkes, own.estimates);
+    }
     Ok(Calibrated {
         schema_version: 1,
         flow: estimated.market.name(),
@@ -180,9 +215,70 @@ pub fn calibrate(
         reaction: estimated.reaction,
         kinds: estimated.kinds,
         simulated_seconds,
-        comparison: real.against(&simulated),
+        comparison: figures.against(&simulated),
+        hawkes_estimates,
+        hawkes: fit,
+        real,
+        models,
         market: estimated.market,
+        beside,
     })
+}
+
+/// What is simulated to be compared.
+#[derive(Clone, Copy)]
+struct Session {
+    seed: u64,
+    seconds: f64,
+}
+
+/// Shows a session of an estimated market to observers, and lets its sessions open with the shape that it has by itself, not with the data's:
+/// else they would begin by finding their own.
+fn simulate(
+    look: &Look<'_>,
+    market: &mut FlowConfig,
+    session: Session,
+    observers: &mut [&mut dyn Observer],
+) -> Result<(), CalibrateError> {
+    let levels = look.grid.levels;
+    let settings = ReferenceSettings { decays: Vec::new(), ..ReferenceSettings::new(levels) };
+    let mut own = ReferenceEstimator::new(settings)?;
+    {
+        let mut all: Vec<&mut dyn Observer> = vec![&mut own];
+        for observer in observers.iter_mut() {
+            all.push(&mut **observer);
+        }
+        play_market(market, levels, session.seed, session.seconds, &mut all)?;
+    }
+    let shape = own.fit().map_err(|problem| look.unfit(problem))?.params.opening.shape;
+    let opening = market.opening_mut();
+    (opening.shape.bidv_live, opening.shape.askv_live) = (Some(shape.bidv), Some(shape.askv));
+    Ok(())
+}
+
+/// The Hawkes flow.
+fn hawkes(look: &Look<'_>, pass: usize) -> Result<HawkesCalibration, CalibrateError> {
+    let settings = HawkesCalibrationSettings { levels: look.grid.levels, ..Default::default() };
+    let mut estimator = HawkesEstimator::new(settings)?;
+    look.again(pass, &mut [&mut estimator])?;
+    let found = estimator.fit(&mut |_| {}).map_err(|problem| look.unfit(problem))?;
+    if look.stop.load(Ordering::Relaxed) {
+        return Err(CalibrateError::Stopped);
+    }
+    Ok(found)
+}
+
+impl From<HawkesCalibration> for Estimated {
+    fn from(found: HawkesCalibration) -> Self {
+        Self {
+            market: FlowConfig::Hawkes(Box::new(found.params)),
+            estimates: found.estimates,
+            reaction: None,
+            kinds: None,
+            errors: found.errors,
+            hawkes: Some(found.times),
+        }
+    }
 }
 
 /// The reference flow.
@@ -216,6 +312,7 @@ fn reference(
         estimates: fit.estimates,
         reaction: fit.reaction,
         kinds: fit.kinds,
+        hawkes: None,
     })
 }
 
@@ -228,9 +325,10 @@ fn queue_reactive(
     look: &Look<'_>,
     queues: usize,
     real: &Figures,
-    seed: u64,
-    seconds: f64,
+    session: Session,
+    statistics: &mut StatisticsObserver,
 ) -> Result<(Estimated, Figures), CalibrateError> {
+    let Session { seed, seconds } = session;
     let settings = QueueReactiveSettings { queues, unit_lots: None };
     let mut units = QueueReactiveEstimator::new(settings.clone())?;
     look.again(2, &mut [&mut units])?;
@@ -239,12 +337,16 @@ fn queue_reactive(
     look.again(3, &mut [&mut estimator])?;
     let mut fit = estimator.fit().map_err(|problem| look.unfit(problem))?;
     let burn_in = 0.1 * seconds;
-    let simulate = |params: &QueueReactiveParams| {
+    let simulate = |params: &QueueReactiveParams, more: &mut [&mut dyn Observer]| {
         let mut check = Check::within(queues);
         let levels = look.grid.levels;
         let watch = SimulationWatch { seed, seconds: burn_in + seconds, burn_in, levels, crowd_only: true };
         let mut unused = QueueReactiveEstimator::new(settings.clone())?;
-        watch_queue_reactive(params, &watch, &mut unused, &mut [&mut check])?;
+        let mut observers: Vec<&mut dyn Observer> = vec![&mut check];
+        for observer in more.iter_mut() {
+            observers.push(&mut **observer);
+        }
+        watch_queue_reactive(params, &watch, &mut unused, &mut observers)?;
         if look.stop.load(Ordering::Relaxed) {
             return Err(CalibrateError::Stopped);
         }
@@ -253,7 +355,7 @@ fn queue_reactive(
     let (mut low, mut high) = (0.0, 1.0);
     for _ in 0..HALVINGS {
         fit.params.reference_price.theta_reinit = (low + high) / 2.0;
-        let is_calmer = simulate(&fit.params)?.volatility < real.volatility;
+        let is_calmer = simulate(&fit.params, &mut [])?.volatility < real.volatility;
         if is_calmer {
             low = (low + high) / 2.0;
         } else {
@@ -267,13 +369,14 @@ fn queue_reactive(
             *estimate = Estimate::new(estimate.name.clone(), theta_reinit, f64::NAN, 0);
         }
     }
-    let simulated = simulate(&fit.params)?;
+    let simulated = simulate(&fit.params, &mut [statistics])?;
     let estimated = Estimated {
         market: FlowConfig::QueueReactive(Box::new(fit.params)),
         estimates: fit.estimates,
         reaction: None,
         kinds: None,
         errors: StandardErrors::new(),
+        hawkes: None,
     };
     Ok((estimated, simulated))
 }
@@ -295,6 +398,41 @@ impl Calibrated {
         }
     }
 
+    /// Writes the order-flow file: the flow that was asked for, and the Hawkes flow beside it. False for a flow that has no file.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_npz(&self, path: &Path) -> Result<bool, NpzError> {
+        let provenance = self.provenance();
+        match &self.market {
+            FlowConfig::Noise(params) | FlowConfig::Tactical(params) => {
+                let beside = self.beside.as_ref().map(|(params, errors)| (&**params, errors));
+                params.to_npz_beside(path, &provenance, &self.errors, beside)?;
+            }
+            FlowConfig::Hawkes(params) => params.to_npz(path, &self.errors, &provenance)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The page's content: docs/calibration.md, "The report".
+    pub fn report(&self) -> CalibrationReport {
+        let mut estimates = vec![EstimateTable { flow: self.flow.to_owned(), rows: self.estimates.clone() }];
+        if !self.hawkes_estimates.is_empty() {
+            let rows = self.hawkes_estimates.clone();
+            estimates.push(EstimateTable { flow: "hawkes".to_owned(), rows });
+        }
+        CalibrationReport {
+            schema_version: 1,
+            title: format!("Calibration to {}", self.source.file),
+            provenance: self.provenance(),
+            real: self.real.clone(),
+            models: self.models.clone(),
+            estimates,
+            hawkes: self.hawkes.clone(),
+        }
+    }
+
     /// The market around the flow, without fees and latency.
     pub fn market_config(&self) -> MarketConfig {
         MarketConfig {
@@ -313,6 +451,7 @@ impl Calibrated {
             FlowConfig::QueueReactive(_) => {
                 "counts over times at each size; theta_reinit by the volatility: docs/calibration.md"
             }
+            FlowConfig::Hawkes(_) => "maximum likelihood: docs/calibration_hawkes.md",
             _ => {
                 "counts over exposures, product-limit sizes, likelihood of the imbalance: docs/calibration.md"
             }

@@ -23,6 +23,9 @@ pub(super) struct Arguments {
     /// What is estimated
     #[arg(long, value_enum, default_value_t = Kind::Flow)]
     flow: Kind,
+    /// Estimate the Hawkes flow as well, into the same file
+    #[arg(long)]
+    hawkes: bool,
     /// Queues on each side of the queue-reactive flow
     #[arg(long, value_name = "N", default_value_t = 5)]
     queues: usize,
@@ -59,6 +62,9 @@ pub(super) struct Arguments {
     /// Seed of the simulated session that the data is compared with
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Write a self-contained report: the data against the calibrated markets
+    #[arg(long, value_name = "FILE.html")]
+    html: Option<PathBuf>,
     /// Write everything as JSON (docs/calibration.md); - is standard output, and the tables then go to standard error
     #[arg(long, value_name = "FILE", value_parser = JsonTarget::parse)]
     json: Option<JsonTarget>,
@@ -74,6 +80,8 @@ enum Kind {
     /// The queue-reactive flow: a --market, no --out
     #[value(name = "queue_reactive")]
     QueueReactive,
+    /// The Hawkes flow, by maximum likelihood
+    Hawkes,
 }
 
 fn profile(text: &str) -> Result<(f64, usize), String> {
@@ -94,7 +102,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     ending(&arguments.out, "out", "npz")?;
     ending(&arguments.market, "market", "yaml")?;
     if arguments.flow == Kind::QueueReactive && arguments.out.is_some() {
-        let text = "--out holds the parameters of flow and noise only; legal with queue_reactive: --market FILE.yaml";
+        let text = "--out holds the parameters of flow, noise and hawkes only; legal with queue_reactive: --market FILE.yaml";
         return Err(Failure::Usage(text.to_owned()));
     }
     let request = Request {
@@ -113,7 +121,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             Kind::Flow => FlowKind::Tactical,
             Kind::Noise => FlowKind::Noise,
             Kind::QueueReactive => FlowKind::QueueReactive(arguments.queues),
+            Kind::Hawkes => FlowKind::Hawkes,
         },
+        hawkes: arguments.hawkes,
         grid: arguments.grid,
         lot: arguments.lot,
         levels: arguments.levels,
@@ -132,13 +142,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if stop.requested() {
         return Err(Failure::Abandoned);
     }
-    if let (Some(path), Some(params)) = (&arguments.out, calibrated.params()) {
-        params.to_npz_with_errors(path, &calibrated.provenance(), &calibrated.errors)?;
+    if let Some(path) = &arguments.out {
+        calibrated.write_npz(path)?;
     }
     if let Some(path) = &arguments.market {
         output::write_file(path, &(heading(&calibrated, path) + &yaml))?;
     }
-    output::report(&calibration::render(&calibrated), &calibrated, arguments.json.as_ref())
+    let report = calibrated.report();
+    if let Some(path) = &arguments.html {
+        output::write_file(path, &calibration::report_html(&report))?;
+    }
+    let text = format!("{}\n{}", calibration::render(&calibrated), calibration::verdict_table(&report));
+    output::report(&text, &calibrated, arguments.json.as_ref())
 }
 
 /// The command with all that decides its result; folders stay here.
@@ -164,6 +179,9 @@ fn spelled(arguments: &Arguments) -> String {
     add("instrument-tick", arguments.instrument_tick.map(|value| value.to_string()));
     add("instrument-lot", arguments.instrument_lot.map(|value| value.to_string()));
     add("symbol", arguments.symbol.clone());
+    if arguments.hawkes {
+        text += " --hawkes";
+    }
     text
 }
 

@@ -6,7 +6,7 @@ use super::number::fixed;
 
 /// A linear axis: values from `low` to `high` lie at pixels from `start` to `end`, which may run backwards.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     low: f64,
     high: f64,
     start: f64,
@@ -18,7 +18,7 @@ pub(super) struct Axis {
 impl Axis {
     /// An axis that covers `values`, as far as they are finite, with some `count` ticks at round numbers. Its ends are the values' own,
     /// with a little room.
-    pub(super) fn covering(values: impl Iterator<Item = f64>, count: usize, start: f64, end: f64) -> Self {
+    pub(crate) fn covering(values: impl Iterator<Item = f64>, count: usize, start: f64, end: f64) -> Self {
         let (mut low, mut high) = values
             .filter(|value| value.is_finite())
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
@@ -35,7 +35,7 @@ impl Axis {
     }
 
     /// An axis from `low` to `high` exactly, which must be finite and ascend.
-    pub(super) fn between(low: f64, high: f64, count: usize, start: f64, end: f64) -> Self {
+    pub(crate) fn between(low: f64, high: f64, count: usize, start: f64, end: f64) -> Self {
         let raw = (high - low) / count.max(1) as f64;
         let power = 10f64.powf(raw.log10().floor());
         let step = [1.0, 2.0, 5.0].map(|digit| digit * power).into_iter().find(|&step| step >= raw * 0.999);
@@ -47,19 +47,19 @@ impl Axis {
     }
 
     /// The pixel of a value; one beyond the ends stays at them.
-    pub(super) fn at(&self, value: f64) -> f64 {
+    pub(crate) fn at(&self, value: f64) -> f64 {
         let share = ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
         self.start + share * (self.end - self.start)
     }
 
     /// The lowest and the highest value.
-    pub(super) fn ends(&self) -> (f64, f64) {
+    pub(crate) fn ends(&self) -> (f64, f64) {
         (self.low, self.high)
     }
 
     /// Vertical grid lines from `top` to `bottom` with their numbers below, and the axis' title below these. A line at zero is drawn
     /// stronger.
-    pub(super) fn below(&self, top: f64, bottom: f64, title: &str) -> Markup {
+    pub(crate) fn below(&self, top: f64, bottom: f64, title: &str) -> Markup {
         html! {
             g.axis {
                 @for &tick in &self.ticks {
@@ -72,7 +72,7 @@ impl Axis {
     }
 
     /// As [`below`](Self::below), with grid lines and names at these values alone.
-    pub(super) fn named(&self, names: &[(f64, String)], top: f64, bottom: f64, title: &str) -> Markup {
+    pub(crate) fn named(&self, names: &[(f64, String)], top: f64, bottom: f64, title: &str) -> Markup {
         html! {
             g.axis {
                 @for (value, name) in names {
@@ -84,8 +84,22 @@ impl Axis {
         }
     }
 
+    /// As [`beside`](Self::beside), with grid lines and names at these values alone.
+    pub(crate) fn named_beside(&self, names: &[(f64, String)], left: f64, right: f64, title: &str) -> Markup {
+        let middle = (self.start + self.end) / 2.0;
+        html! {
+            g.axis {
+                @for (value, name) in names {
+                    (line([left, self.at(*value), right, self.at(*value)], "grid"))
+                    text x=(px(left - 6.0)) y=(px(self.at(*value) + 4.0)) text-anchor="end" { (name) }
+                }
+                text.title x="0" y="0" text-anchor="middle" transform={ "translate(12 " (px(middle)) ") rotate(-90)" } { (title) }
+            }
+        }
+    }
+
     /// Horizontal grid lines from `left` to `right` with their numbers to the left, and the axis' title, turned, further left.
-    pub(super) fn beside(&self, left: f64, right: f64, title: &str) -> Markup {
+    pub(crate) fn beside(&self, left: f64, right: f64, title: &str) -> Markup {
         let middle = (self.start + self.end) / 2.0;
         html! {
             g.axis {
@@ -104,12 +118,12 @@ fn grid_class(tick: f64) -> &'static str {
 }
 
 /// A straight line: x1, y1, x2, y2.
-pub(super) fn line([x1, y1, x2, y2]: [f64; 4], class: &str) -> Markup {
+pub(crate) fn line([x1, y1, x2, y2]: [f64; 4], class: &str) -> Markup {
     html! { line class=(class) x1=(px(x1)) y1=(px(y1)) x2=(px(x2)) y2=(px(y2)) {} }
 }
 
 /// A coordinate, to a tenth of a pixel.
-pub(super) fn px(value: f64) -> String {
+pub(crate) fn px(value: f64) -> String {
     super::number::plain(value, 1)
 }
 

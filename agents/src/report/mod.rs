@@ -25,10 +25,13 @@ mod sessions;
 mod terminal;
 mod training;
 
+pub(crate) use axis::{Axis, line, px};
 pub use backtest::{BacktestPage, backtest_html};
 pub use evaluation::{EvaluationPage, evaluation_html};
 pub use model::{Cell, Comparison, EpisodePicture, Example, Paired, Settings, StrategySummary};
+pub(crate) use number::{fixed, grouped, plain};
 pub use page::comparison_html;
+pub(crate) use page::head;
 pub use screen::{PaperScreen, Wish};
 pub use sessions::{SessionsPage, SessionsRow, sessions_html};
 pub(crate) use terminal::plain_table;

@@ -1,15 +1,15 @@
 //! Numbers as text.
 
 /// What stands for a number that is not finite.
-pub(super) const MISSING: &str = "\u{2013}";
+pub(crate) const MISSING: &str = "\u{2013}";
 
 /// A number with `decimals`, with a true minus sign; never "-0".
-pub(super) fn fixed(value: f64, decimals: usize) -> String {
+pub(crate) fn fixed(value: f64, decimals: usize) -> String {
     if value.is_finite() { plain(value, decimals).replace('-', "\u{2212}") } else { MISSING.to_owned() }
 }
 
 /// The same with a plus sign if positive.
-pub(super) fn signed(value: f64, decimals: usize) -> String {
+pub(crate) fn signed(value: f64, decimals: usize) -> String {
     let text = fixed(value, decimals);
     if value > 0.0 && text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) {
         format!("+{text}")
@@ -19,7 +19,7 @@ pub(super) fn signed(value: f64, decimals: usize) -> String {
 }
 
 /// The same in ASCII.
-pub(super) fn plain(value: f64, decimals: usize) -> String {
+pub(crate) fn plain(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return "-".to_owned();
     }
@@ -31,13 +31,13 @@ pub(super) fn plain(value: f64, decimals: usize) -> String {
 }
 
 /// Decimals that show two digits of the greatest standard error: at least two, at most four.
-pub(super) fn decimals(standard_errors: impl Iterator<Item = f64>) -> usize {
+pub(crate) fn decimals(standard_errors: impl Iterator<Item = f64>) -> usize {
     let greatest = standard_errors.filter(|error| error.is_finite()).fold(0.0, f64::max);
     if greatest > 0.0 { (1.0 - greatest.log10().floor()).clamp(2.0, 4.0) as usize } else { 3 }
 }
 
 /// A whole number in groups of three digits.
-pub(super) fn grouped(value: u64) -> String {
+pub(crate) fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -50,7 +50,7 @@ pub(super) fn grouped(value: u64) -> String {
 }
 
 /// Cents as money, the whole part in groups of three digits.
-pub(super) fn grouped_money(cents: i64) -> String {
+pub(crate) fn grouped_money(cents: i64) -> String {
     let sign = if cents < 0 { "-" } else { "" };
     format!("{sign}{}.{:02}", grouped(cents.unsigned_abs() / 100), cents.unsigned_abs() % 100)
 }
@@ -64,7 +64,7 @@ fn clipped(text: &str, width: usize) -> String {
 }
 
 /// A strategy's name of at most `width` characters: of a policy, whose name is a path, the end, where runs differ; of another the beginning.
-pub(super) fn short_name(name: &str, width: usize) -> String {
+pub(crate) fn short_name(name: &str, width: usize) -> String {
     let length = name.chars().count();
     match name.split_once("policy:") {
         Some((before, path)) if length > width => {
@@ -81,7 +81,7 @@ pub(super) fn short_name(name: &str, width: usize) -> String {
 }
 
 /// The position of the greatest of the finite numbers, the first of equals.
-pub(super) fn best(values: impl Iterator<Item = f64>) -> Option<usize> {
+pub(crate) fn best(values: impl Iterator<Item = f64>) -> Option<usize> {
     let finite = values.enumerate().filter(|(_, value)| value.is_finite());
     finite.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(index, _)| index)
 }

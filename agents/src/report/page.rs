@@ -11,7 +11,7 @@ use super::{Cell, Comparison, Example, Settings};
 const STYLE: &str = include_str!("page.css");
 
 /// The head of every page: it needs nothing else.
-pub(super) fn head(title: &str) -> Markup {
+pub(crate) fn head(title: &str) -> Markup {
     html! {
         head {
             meta charset="utf-8";

@@ -115,8 +115,9 @@ impl FlowConfig {
         }
     }
 
-    /// The flow with an order-flow file applied: a full file replaces all parameters of noise and tactical traders; one with
-    /// `bidv` and `askv` alone, and any file for the Hawkes and queue-reactive flows, replaces the shape of the opening book.
+    /// The flow with an order-flow file applied: a full file replaces all parameters of noise and tactical traders, one with keys `hawkes.*` those of
+    /// a Hawkes flow; one with `bidv` and `askv` alone, and any other file for the Hawkes and queue-reactive flows, replaces the shape of
+    /// the opening book.
     ///
     /// # Errors
     /// If the file cannot be used; the message names file, key and what was expected.
@@ -126,6 +127,9 @@ impl FlowConfig {
                 **params = FlowParams::from_npz_or(path, (**params).clone())?;
             }
             Self::Strategic(market) => market.flow = FlowParams::from_npz_or(path, market.flow.clone())?,
+            Self::Hawkes(params) if HawkesParams::is_in_npz(&path)? => {
+                **params = HawkesParams::from_npz(path)?
+            }
             Self::Hawkes(params) => params.opening.shape = Shape::from_npz(path, params.opening.levels)?,
             Self::QueueReactive(params) => {
                 params.opening.shape = Shape::from_npz(path, params.opening.levels)?

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::hawkes_file::PREFIX;
 use super::opening::{MAX_LEVELS, MAX_PRICE};
 use super::{
-    CancellationRule, Centre, EmptySide, EventSizes, FlowParams, Imbalance, MAX_SIZE, Opening, OpeningBook,
-    PerSide, Profile, Shape, SizeDistribution, WaitingTime,
+    CancellationRule, Centre, EmptySide, EventSizes, FlowParams, HawkesParams, Imbalance, MAX_SIZE, Opening,
+    OpeningBook, PerSide, Profile, Shape, SizeDistribution, WaitingTime,
 };
 use crate::Price;
 use crate::data::{Dim, Domain, NpzError, NpzFile, NpzProblem, NpzWriter};
@@ -21,9 +22,9 @@ pub type Provenance = BTreeMap<String, String>;
 /// is none. Stored as keys `se.<key>`.
 pub type StandardErrors = BTreeMap<String, Vec<f64>>;
 
-const PROVENANCE: &str = "provenance.";
-const ERROR: &str = "se.";
-const SHAPE: [&str; 4] = ["bidv", "askv", "bidv_live", "askv_live"];
+pub(super) const PROVENANCE: &str = "provenance.";
+pub(super) const ERROR: &str = "se.";
+pub(super) const SHAPE: [&str; 4] = ["bidv", "askv", "bidv_live", "askv_live"];
 
 impl FlowParams {
     /// Reads an order-flow file. One with the reference arrays `bidv` and `askv` alone is legal: everything else is then the
@@ -43,7 +44,7 @@ impl FlowParams {
         let mut file = NpzFile::open(path)?;
         let params = if file.contains("format_version") {
             file.scalar_i64("format_version", FORMAT_VERSION..=FORMAT_VERSION)?;
-            Reader { file: &mut file, read: vec!["format_version".to_owned()] }.params()?
+            Reader { file: &mut file, prefix: "", read: vec!["format_version".to_owned()] }.params()?
         } else {
             let shape = shape(&mut file, defaults.opening.levels)?;
             Self { opening: Opening { shape, ..defaults.opening }, ..defaults }
@@ -71,13 +72,33 @@ impl FlowParams {
         provenance: &Provenance,
         errors: &StandardErrors,
     ) -> Result<(), NpzError> {
-        self.validate().map_err(|error| NpzError::file(path.as_ref(), NpzProblem::Parameter(error)))?;
+        self.to_npz_beside(path, provenance, errors, None)
+    }
+
+    /// As [`to_npz_with_errors`](Self::to_npz_with_errors), with the parameters and standard errors of a Hawkes flow in the same file: it serves
+    /// both flows.
+    ///
+    /// # Errors
+    /// As [`to_npz`](Self::to_npz).
+    pub fn to_npz_beside(
+        &self,
+        path: impl AsRef<Path>,
+        provenance: &Provenance,
+        errors: &StandardErrors,
+        hawkes: Option<(&HawkesParams, &StandardErrors)>,
+    ) -> Result<(), NpzError> {
+        let illegal = |error| NpzError::file(path.as_ref(), NpzProblem::Parameter(error));
+        self.validate().map_err(illegal)?;
+        if let Some((params, _)) = hawkes {
+            params.validate().map_err(illegal)?;
+        }
         let mut file = NpzWriter::create(&path)?;
         file.scalar_i64("format_version", FORMAT_VERSION)?;
         write_provenance(&mut file, path.as_ref(), provenance)?;
         write_params(&mut file, self)?;
-        for (key, values) in errors {
-            file.array_f64(&format!("{ERROR}{key}"), &[values.len()], values)?;
+        write_errors(&mut file, errors)?;
+        if let Some((params, errors)) = hawkes {
+            params.write(&mut file, errors)?;
         }
         file.finish()
     }
@@ -137,7 +158,7 @@ fn shape(file: &mut NpzFile, levels: usize) -> Result<Shape, NpzError> {
     arrays(file, levels)
 }
 
-fn arrays(file: &mut NpzFile, levels: usize) -> Result<Shape, NpzError> {
+pub(super) fn arrays(file: &mut NpzFile, levels: usize) -> Result<Shape, NpzError> {
     let mut array = |key: &str| -> Result<Vec<f64>, NpzError> {
         Ok(file.array_f64(key, &[Dim::AtLeast(levels)], Domain::NonNegative)?.data)
     };
@@ -151,25 +172,17 @@ fn arrays(file: &mut NpzFile, levels: usize) -> Result<Shape, NpzError> {
 }
 
 /// Reads a full file and keeps track of what it has read, so that leftovers are noticed.
-struct Reader<'a> {
-    file: &'a mut NpzFile,
-    read: Vec<String>,
+pub(super) struct Reader<'a> {
+    pub(super) file: &'a mut NpzFile,
+    /// What stands before the name of every key.
+    pub(super) prefix: &'static str,
+    /// The keys, with that.
+    pub(super) read: Vec<String>,
 }
 
 impl Reader<'_> {
     fn params(mut self) -> Result<FlowParams, NpzError> {
-        let book = self.choice("opening.book", &["frozen", "live"])?;
-        let levels = self.integer("opening.levels", 1, MAX_LEVELS as i64)? as usize;
-        let opening = Opening {
-            book: if book == "live" { OpeningBook::Live } else { OpeningBook::Frozen },
-            centre: Centre {
-                best_bid: Price(self.integer("opening.centre.best_bid", -MAX_PRICE, MAX_PRICE)?),
-                best_ask: Price(self.integer("opening.centre.best_ask", -MAX_PRICE, MAX_PRICE)?),
-            },
-            levels,
-            lead_in_seconds: self.number("opening.lead_in_seconds", Domain::NonNegative)?,
-            shape: arrays(self.file, levels)?,
-        };
+        let opening = self.opening()?;
         let params = FlowParams {
             market_intensity: PerSide {
                 buy: self.number("market_intensity.buy", Domain::NonNegative)?,
@@ -184,34 +197,57 @@ impl Reader<'_> {
                 limit: self.size("size.limit")?,
                 cancel: self.size("size.cancel")?,
             },
-            cancellation: match self
-                .choice("cancellation", &["newest_first", "oldest_first", "random_order"])?
-            {
-                "newest_first" => CancellationRule::NewestFirst,
-                "oldest_first" => CancellationRule::OldestFirst,
-                _ => CancellationRule::RandomOrder,
-            },
+            cancellation: self.cancellation()?,
             waiting_time: match self.choice("waiting_time", &["before_effect", "after_effect"])? {
                 "before_effect" => WaitingTime::BeforeEffect,
                 _ => WaitingTime::AfterEffect,
             },
             opening,
             profile: self.profile()?,
-            empty_side: EmptySide {
-                delay_seconds: self.number("empty_side.delay_seconds", Domain::Positive)?,
-                bid_price: Price(self.integer("empty_side.bid_price", -MAX_PRICE, MAX_PRICE)?),
-                bid_lots: self.integer("empty_side.bid_lots", 1, MAX_SIZE as i64)? as u64,
-            },
+            empty_side: self.empty_side()?,
         };
         let mut legal: Vec<&str> = self.read.iter().map(String::as_str).collect();
         legal.extend(SHAPE);
-        legal.push("provenance.*");
+        legal.extend(["provenance.*", "hawkes.*"]);
         // An error belongs to a parameter of the file.
-        let is_error = |key: &str| key.strip_prefix(ERROR).is_some_and(|of| legal.contains(&of));
+        let is_error = |key: &str| {
+            key.strip_prefix(ERROR).is_some_and(|of| legal.contains(&of) || of.starts_with(PREFIX))
+        };
         self.file.refuse_unknown(&legal, |key| {
-            legal.contains(&key) || key.starts_with(PROVENANCE) || is_error(key)
+            legal.contains(&key) || key.starts_with(PROVENANCE) || key.starts_with(PREFIX) || is_error(key)
         })?;
         Ok(params)
+    }
+
+    pub(super) fn opening(&mut self) -> Result<Opening, NpzError> {
+        let book = self.choice("opening.book", &["frozen", "live"])?;
+        let levels = self.integer("opening.levels", 1, MAX_LEVELS as i64)? as usize;
+        Ok(Opening {
+            book: if book == "live" { OpeningBook::Live } else { OpeningBook::Frozen },
+            centre: Centre {
+                best_bid: Price(self.integer("opening.centre.best_bid", -MAX_PRICE, MAX_PRICE)?),
+                best_ask: Price(self.integer("opening.centre.best_ask", -MAX_PRICE, MAX_PRICE)?),
+            },
+            levels,
+            lead_in_seconds: self.number("opening.lead_in_seconds", Domain::NonNegative)?,
+            shape: arrays(self.file, levels)?,
+        })
+    }
+
+    pub(super) fn cancellation(&mut self) -> Result<CancellationRule, NpzError> {
+        Ok(match self.choice("cancellation", &["newest_first", "oldest_first", "random_order"])? {
+            "newest_first" => CancellationRule::NewestFirst,
+            "oldest_first" => CancellationRule::OldestFirst,
+            _ => CancellationRule::RandomOrder,
+        })
+    }
+
+    pub(super) fn empty_side(&mut self) -> Result<EmptySide, NpzError> {
+        Ok(EmptySide {
+            delay_seconds: self.number("empty_side.delay_seconds", Domain::Positive)?,
+            bid_price: Price(self.integer("empty_side.bid_price", -MAX_PRICE, MAX_PRICE)?),
+            bid_lots: self.integer("empty_side.bid_lots", 1, MAX_SIZE as i64)? as u64,
+        })
     }
 
     fn imbalance(&mut self) -> Result<Imbalance, NpzError> {
@@ -227,7 +263,7 @@ impl Reader<'_> {
         })
     }
 
-    fn size(&mut self, key: &str) -> Result<SizeDistribution, NpzError> {
+    pub(super) fn size(&mut self, key: &str) -> Result<SizeDistribution, NpzError> {
         let kind = self.choice(key, &["half_normal", "log_normal", "empirical", "constant"])?;
         let at = |field: &str| format!("{key}.{kind}.{field}");
         let max = MAX_SIZE as i64;
@@ -245,8 +281,8 @@ impl Reader<'_> {
                 max: self.integer(&at("max"), 1, max)? as u64,
             },
             "empirical" => {
-                self.read.push(at("sizes"));
-                let sizes = self.file.array_i64(&at("sizes"), &[Dim::AtLeast(1)], 1..=max)?.data;
+                let full = self.key(&at("sizes"));
+                let sizes = self.file.array_i64(&full, &[Dim::AtLeast(1)], 1..=max)?.data;
                 SizeDistribution::Empirical {
                     weights: self.list(&at("weights"), Dim::Exactly(sizes.len()))?,
                     sizes: sizes.into_iter().map(|size| size as u64).collect(),
@@ -256,7 +292,7 @@ impl Reader<'_> {
         })
     }
 
-    fn profile(&mut self) -> Result<Profile, NpzError> {
+    pub(super) fn profile(&mut self) -> Result<Profile, NpzError> {
         let kind = self.choice("profile", &["flat", "piecewise_constant", "piecewise_linear"])?;
         if kind == "flat" {
             return Ok(Profile::Flat);
@@ -273,49 +309,60 @@ impl Reader<'_> {
         })
     }
 
-    fn by_distance(&mut self, key: &str) -> Result<PerSide<Vec<f64>>, NpzError> {
+    /// A key in full; it counts as read.
+    pub(super) fn key(&mut self, name: &str) -> String {
+        let key = format!("{}{name}", self.prefix);
+        self.read.push(key.clone());
+        key
+    }
+
+    pub(super) fn by_distance(&mut self, key: &str) -> Result<PerSide<Vec<f64>>, NpzError> {
         Ok(PerSide {
             buy: self.list(&format!("{key}.buy"), Dim::AtLeast(1))?,
             sell: self.list(&format!("{key}.sell"), Dim::AtLeast(1))?,
         })
     }
 
-    fn list(&mut self, key: &str, length: Dim) -> Result<Vec<f64>, NpzError> {
-        self.read.push(key.to_owned());
-        Ok(self.file.array_f64(key, &[length], Domain::NonNegative)?.data)
+    pub(super) fn list(&mut self, key: &str, length: Dim) -> Result<Vec<f64>, NpzError> {
+        let key = self.key(key);
+        Ok(self.file.array_f64(&key, &[length], Domain::NonNegative)?.data)
     }
 
-    fn number(&mut self, key: &str, domain: Domain) -> Result<f64, NpzError> {
-        self.read.push(key.to_owned());
-        self.file.scalar_f64(key, domain)
+    pub(super) fn number(&mut self, key: &str, domain: Domain) -> Result<f64, NpzError> {
+        let key = self.key(key);
+        self.file.scalar_f64(&key, domain)
     }
 
-    fn integer(&mut self, key: &str, min: i64, max: i64) -> Result<i64, NpzError> {
-        self.read.push(key.to_owned());
-        self.file.scalar_i64(key, min..=max)
+    pub(super) fn integer(&mut self, key: &str, min: i64, max: i64) -> Result<i64, NpzError> {
+        let key = self.key(key);
+        self.file.scalar_i64(&key, min..=max)
     }
 
-    fn flag(&mut self, key: &str) -> Result<bool, NpzError> {
-        self.read.push(key.to_owned());
-        self.file.scalar_bool(key)
+    pub(super) fn flag(&mut self, key: &str) -> Result<bool, NpzError> {
+        let key = self.key(key);
+        self.file.scalar_bool(&key)
     }
 
     /// A string that must be one of `legal`.
-    fn choice(&mut self, key: &str, legal: &[&'static str]) -> Result<&'static str, NpzError> {
-        self.read.push(key.to_owned());
-        let found = self.file.string(key)?;
+    pub(super) fn choice(&mut self, key: &str, legal: &[&'static str]) -> Result<&'static str, NpzError> {
+        let key = self.key(key);
+        let found = self.file.string(&key)?;
         legal.iter().copied().find(|&name| name == found).ok_or_else(|| {
             let expected = format!("one of {}", legal.join(", "));
             NpzError::key(
                 self.file.path(),
-                key,
+                &key,
                 NpzProblem::Value { index: 0, value: format!("{found:?}"), expected },
             )
         })
     }
 }
 
-fn write_provenance(file: &mut NpzWriter, path: &Path, provenance: &Provenance) -> Result<(), NpzError> {
+pub(super) fn write_provenance(
+    file: &mut NpzWriter,
+    path: &Path,
+    provenance: &Provenance,
+) -> Result<(), NpzError> {
     for (name, text) in provenance {
         let plain =
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
@@ -329,6 +376,12 @@ fn write_provenance(file: &mut NpzWriter, path: &Path, provenance: &Provenance) 
     Ok(())
 }
 
+pub(super) fn write_errors(file: &mut NpzWriter, errors: &StandardErrors) -> Result<(), NpzError> {
+    errors
+        .iter()
+        .try_for_each(|(key, values)| file.array_f64(&format!("{ERROR}{key}"), &[values.len()], values))
+}
+
 /// Every structure is taken apart in full: a field that is added and forgotten here does not compile.
 fn write_params(file: &mut NpzWriter, params: &FlowParams) -> Result<(), NpzError> {
     let FlowParams {
@@ -340,11 +393,11 @@ fn write_params(file: &mut NpzWriter, params: &FlowParams) -> Result<(), NpzErro
         size: EventSizes { market, limit, cancel },
         cancellation,
         waiting_time,
-        opening: Opening { book, centre: Centre { best_bid, best_ask }, levels, lead_in_seconds, shape },
+        opening,
         profile,
-        empty_side: EmptySide { delay_seconds, bid_price, bid_lots },
+        empty_side,
     } = params;
-    write_shape(file, shape)?;
+    write_shape(file, &opening.shape)?;
     file.scalar_f64("market_intensity.buy", market_intensity.buy)?;
     file.scalar_f64("market_intensity.sell", market_intensity.sell)?;
     for (key, lists) in [("limit_intensity", limit_intensity), ("cancel_intensity", cancel_intensity)] {
@@ -356,33 +409,56 @@ fn write_params(file: &mut NpzWriter, params: &FlowParams) -> Result<(), NpzErro
     for (key, size) in [("size.market", market), ("size.limit", limit), ("size.cancel", cancel)] {
         write_size(file, key, size)?;
     }
-    let cancellation = match cancellation {
-        CancellationRule::NewestFirst => "newest_first",
-        CancellationRule::OldestFirst => "oldest_first",
-        CancellationRule::RandomOrder => "random_order",
-    };
-    file.string("cancellation", cancellation)?;
+    write_cancellation(file, "", *cancellation)?;
     let waiting_time = match waiting_time {
         WaitingTime::BeforeEffect => "before_effect",
         WaitingTime::AfterEffect => "after_effect",
     };
     file.string("waiting_time", waiting_time)?;
+    write_opening(file, "", opening)?;
+    write_profile(file, "profile", profile)?;
+    write_empty_side(file, "", empty_side)
+}
+
+pub(super) fn write_cancellation(
+    file: &mut NpzWriter,
+    prefix: &str,
+    rule: CancellationRule,
+) -> Result<(), NpzError> {
+    let cancellation = match rule {
+        CancellationRule::NewestFirst => "newest_first",
+        CancellationRule::OldestFirst => "oldest_first",
+        CancellationRule::RandomOrder => "random_order",
+    };
+    file.string(&format!("{prefix}cancellation"), cancellation)
+}
+
+/// All but the shape, which has keys of its own.
+pub(super) fn write_opening(file: &mut NpzWriter, prefix: &str, opening: &Opening) -> Result<(), NpzError> {
+    let Opening { book, centre: Centre { best_bid, best_ask }, levels, lead_in_seconds, shape: _ } = opening;
     let book = match book {
         OpeningBook::Frozen => "frozen",
         OpeningBook::Live => "live",
     };
-    file.string("opening.book", book)?;
-    file.scalar_i64("opening.centre.best_bid", best_bid.0)?;
-    file.scalar_i64("opening.centre.best_ask", best_ask.0)?;
-    file.scalar_i64("opening.levels", *levels as i64)?;
-    file.scalar_f64("opening.lead_in_seconds", *lead_in_seconds)?;
-    write_profile(file, profile)?;
-    file.scalar_f64("empty_side.delay_seconds", *delay_seconds)?;
-    file.scalar_i64("empty_side.bid_price", bid_price.0)?;
-    file.scalar_i64("empty_side.bid_lots", *bid_lots as i64)
+    file.string(&format!("{prefix}opening.book"), book)?;
+    file.scalar_i64(&format!("{prefix}opening.centre.best_bid"), best_bid.0)?;
+    file.scalar_i64(&format!("{prefix}opening.centre.best_ask"), best_ask.0)?;
+    file.scalar_i64(&format!("{prefix}opening.levels"), *levels as i64)?;
+    file.scalar_f64(&format!("{prefix}opening.lead_in_seconds"), *lead_in_seconds)
 }
 
-fn write_shape(file: &mut NpzWriter, shape: &Shape) -> Result<(), NpzError> {
+pub(super) fn write_empty_side(
+    file: &mut NpzWriter,
+    prefix: &str,
+    empty_side: &EmptySide,
+) -> Result<(), NpzError> {
+    let EmptySide { delay_seconds, bid_price, bid_lots } = empty_side;
+    file.scalar_f64(&format!("{prefix}empty_side.delay_seconds"), *delay_seconds)?;
+    file.scalar_i64(&format!("{prefix}empty_side.bid_price"), bid_price.0)?;
+    file.scalar_i64(&format!("{prefix}empty_side.bid_lots"), *bid_lots as i64)
+}
+
+pub(super) fn write_shape(file: &mut NpzWriter, shape: &Shape) -> Result<(), NpzError> {
     let Shape { bidv, askv, bidv_live, askv_live } = shape;
     let arrays = [Some(bidv), Some(askv), bidv_live.as_ref(), askv_live.as_ref()];
     for (key, array) in SHAPE.into_iter().zip(arrays) {
@@ -407,7 +483,7 @@ fn write_imbalance(file: &mut NpzWriter, imbalance: &Imbalance) -> Result<(), Np
     }
 }
 
-fn write_size(file: &mut NpzWriter, key: &str, size: &SizeDistribution) -> Result<(), NpzError> {
+pub(super) fn write_size(file: &mut NpzWriter, key: &str, size: &SizeDistribution) -> Result<(), NpzError> {
     let kind = size.name();
     file.string(key, kind)?;
     let at = |field: &str| format!("{key}.{kind}.{field}");
@@ -429,14 +505,14 @@ fn write_size(file: &mut NpzWriter, key: &str, size: &SizeDistribution) -> Resul
     }
 }
 
-fn write_profile(file: &mut NpzWriter, profile: &Profile) -> Result<(), NpzError> {
+pub(super) fn write_profile(file: &mut NpzWriter, key: &str, profile: &Profile) -> Result<(), NpzError> {
     let kind = profile.name();
-    file.string("profile", kind)?;
+    file.string(key, kind)?;
     match profile {
         Profile::Flat => Ok(()),
         Profile::PiecewiseConstant { period_seconds, normalised, times, multipliers }
         | Profile::PiecewiseLinear { period_seconds, normalised, times, multipliers } => {
-            let at = |field: &str| format!("profile.{kind}.{field}");
+            let at = |field: &str| format!("{key}.{kind}.{field}");
             file.scalar_f64(&at("period_seconds"), *period_seconds)?;
             file.scalar_bool(&at("normalised"), *normalised)?;
             file.array_f64(&at("times"), &[times.len()], times)?;

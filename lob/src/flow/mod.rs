@@ -8,6 +8,7 @@ mod config;
 mod distance;
 mod file;
 mod hawkes;
+mod hawkes_file;
 mod hawkes_flow;
 mod noise;
 mod opening;
