@@ -23,9 +23,9 @@ pub(super) struct Arguments {
     /// What is estimated
     #[arg(long, value_enum, default_value_t = Kind::Flow)]
     flow: Kind,
-    /// Estimate the Hawkes flow as well, into the same file
+    /// Do not estimate the Hawkes flow beside flow or noise, into the same file
     #[arg(long)]
-    hawkes: bool,
+    without_hawkes: bool,
     /// Queues on each side of the queue-reactive flow
     #[arg(long, value_name = "N", default_value_t = 5)]
     queues: usize,
@@ -123,7 +123,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             Kind::QueueReactive => FlowKind::QueueReactive(arguments.queues),
             Kind::Hawkes => FlowKind::Hawkes,
         },
-        hawkes: arguments.hawkes,
+        hawkes: !arguments.without_hawkes && arguments.flow != Kind::QueueReactive,
         grid: arguments.grid,
         lot: arguments.lot,
         levels: arguments.levels,
@@ -179,8 +179,8 @@ fn spelled(arguments: &Arguments) -> String {
     add("instrument-tick", arguments.instrument_tick.map(|value| value.to_string()));
     add("instrument-lot", arguments.instrument_lot.map(|value| value.to_string()));
     add("symbol", arguments.symbol.clone());
-    if arguments.hawkes {
-        text += " --hawkes";
+    if arguments.without_hawkes {
+        text += " --without-hawkes";
     }
     text
 }
