@@ -7,7 +7,7 @@ use super::inputs::{Bands, number};
 use super::window::{Moments, Window};
 
 /// The mean of the last `period` values, and that many standard deviations above and below: Bollinger (2001), "Bollinger on Bollinger
-/// Bands", chapter 7. The deviation is the population's (divisor `period`), as in TA-Lib's `BBANDS` with a simple average; first value at
+/// Bands". The deviation is the population's (divisor `period`), as in TA-Lib's `BBANDS` with a simple average; first value at
 /// index `period - 1`.
 #[derive(Clone, Debug)]
 pub struct Bollinger {

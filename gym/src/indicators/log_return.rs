@@ -5,7 +5,7 @@ use lob::parameter::Validity;
 use super::Indicator;
 use super::inputs::positive_price;
 
-/// `ln(close / close before period ticks)`. TA-Lib has its exponential less one, `ROCP`; first value at index `period`.
+/// `ln(close / close before period ticks)`. TA-Lib has the plain return, `ROCP`; first value at index `period`.
 #[derive(Clone, Debug)]
 pub struct LogReturn {
     /// The last `period` closes, the oldest at `next`.

@@ -78,7 +78,7 @@ impl Aggregate for [f64; 2] {
 }
 
 /// Number, mean and sum of squared deviations from it, joined by Chan, Golub and LeVeque (1979), "Updating formulae and a pairwise
-/// algorithm for computing sample variances", eq. (2.1): no difference of large squares, and exactly 0 where all values are equal.
+/// algorithm for computing sample variances": no difference of large squares, and exactly 0 where all values are equal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Moments {
     /// How many values.
