@@ -447,7 +447,10 @@ pub fn parse<T: DeserializeOwned + Serialize + Default>(
     let value = Value::Object(map);
     serde_path_to_error::deserialize(&value).map_err(|error| {
         let path = error.path().to_string();
-        let found = path.split('.').try_fold(&value, |value, key| value.get(key));
+        let found = path.split(['.', '[']).try_fold(&value, |value, key| match key.strip_suffix(']') {
+            Some(place) => value.get(place.parse::<usize>().ok()?),
+            None => value.get(key),
+        });
         let message = error.inner().to_string();
         let legal = match message.split_once("expected ") {
             Some((_, expected)) => plain(&expected.replace('`', "")),

@@ -3,6 +3,7 @@
 //! - [`Env`] is the contract; [`envs`] has the environments, [`AnyEnv`] is one of them chosen by configuration.
 //! - [`Episodes`] plays an environment episode after episode: seeds, time limit, and no step where there can be none.
 //! - [`VecEnv`] plays many side by side on worker threads, with the same bits for any number of threads.
+//! - [`indicators`] has functions of the ticks up to now, [`features`] rows of them for a policy to see.
 //! - [`EnvConfig`] is their one schema, read from YAML, from `key=value` or from any map.
 //!
 //! ```
@@ -22,6 +23,8 @@ pub mod config;
 mod env;
 pub mod envs;
 mod episodes;
+pub mod features;
+pub mod indicators;
 mod market;
 pub mod prices;
 mod quoting;

@@ -708,3 +708,96 @@ class VecEnv:
 def _panic(elsewhere: bool) -> NoReturn: ...
 def _settings(path: _Path) -> dict[str, Any]: ...
 def _training_html(directory: _Path) -> str: ...
+
+# Indicators: their signatures are in lobgym/indicators.py.
+
+def _indicator(
+    name: str, settings: dict[str, Any], columns: tuple[npt.ArrayLike | None, ...]
+) -> list[NDArray[np.float64]]: ...
+
+@final
+class _Indicator:
+    def __new__(cls, name: str, settings: dict[str, Any]) -> _Indicator: ...
+    def update(self, *numbers: float) -> Any: ...
+    def reset(self) -> None: ...
+    @property
+    def warm_up(self) -> int: ...
+
+# Feature sets
+
+@final
+class FeatureSet:
+    """Turns ticks into rows of features: named lists of indicators (docs/indicators.md).
+
+    ``config``: the name of a set that comes with the library (``"default"``, ``"microstructure"``), the path of a YAML file, or a
+    dictionary with the key ``features``. Ticks have any of the numbers ``open``, ``high``, ``low``, ``close``, ``volume``,
+    ``bid_price``, ``bid_size``, ``ask_price``, ``ask_size`` and ``session``; what a column needs must be there. What is not legal raises
+    ``ValueError`` or ``TypeError`` with its name, and changes nothing.
+    """
+
+    def __new__(cls, config: _Path | Mapping[str, Any] | None = None) -> FeatureSet: ...
+    @property
+    def config(self) -> dict[str, Any]:
+        """The whole configuration, defaults included."""
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names."""
+
+    @property
+    def needed(self) -> list[str]:
+        """The numbers of a tick that its columns look at."""
+
+    @property
+    def warm_up(self) -> int:
+        """Ticks at the beginning whose rows have NaN."""
+
+    def reset(self) -> None:
+        """As new."""
+
+    def update(self, **tick: float) -> NDArray[np.float64]:
+        """Takes a tick in; its row, with NaN in columns that are warming up."""
+
+    def rows(self, **columns: npt.ArrayLike) -> NDArray[np.float64]:
+        """The rows of whole columns, shape ``(T, len(names))``, from a beginning of its own: what ``update`` gives a new set, bit for bit."""
+
+@final
+class Normalisation:
+    """``(rows - centre) / scale``, fitted on a training span of a feature set's rows and on nothing else."""
+
+    @staticmethod
+    def fit(
+        features: FeatureSet,
+        rows: NDArray[np.float64],
+        span: tuple[int, int],
+        *,
+        method: str = "mean_std",
+        times_ns: Sequence[int] | None = None,
+    ) -> Normalisation:
+        """Measures rows ``span[0]`` up to and without ``span[1]``; those with NaN do not count. ``method``: ``"mean_std"`` or ``"median_iqr"``."""
+
+    @classmethod
+    def from_json(cls, text: str) -> Normalisation:
+        """Reads what ``to_json`` gave; ``ValueError`` for anything else."""
+
+    def to_json(self) -> str:
+        """With the feature set's configuration and the span, every bit kept."""
+
+    @property
+    def centre(self) -> NDArray[np.float64]:
+        """What is taken off each column."""
+
+    @property
+    def scale(self) -> NDArray[np.float64]:
+        """What each column is divided by; 1 where it was constant."""
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names."""
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The first row it was fitted on, and the row after the last."""
+
+    def apply(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rows normalised, as a new array; NaN stays NaN."""

@@ -9,6 +9,8 @@ mod compare;
 mod config;
 mod env;
 mod evaluate;
+mod features;
+mod indicators;
 mod market;
 mod policy;
 mod record;
@@ -50,6 +52,10 @@ mod _core {
     use crate::env::Env;
     #[pymodule_export]
     use crate::evaluate::{PyEvaluation, evaluate};
+    #[pymodule_export]
+    use crate::features::{PyFeatureSet, PyNormalisation};
+    #[pymodule_export]
+    use crate::indicators::{_indicator, Indicator};
     #[pymodule_export]
     use crate::policy::PyPolicy;
     #[pymodule_export]

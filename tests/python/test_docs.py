@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     ("README.md", 1),
     ("docs/python.md", 6),
+    ("docs/indicators.md", 2),
     pytest.param(
         "docs/python_training.md", 5, marks=pytest.mark.skipif(not LEARNERS, reason="needs PyTorch and lobgym._torch")
     ),
