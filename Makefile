@@ -57,12 +57,15 @@ $(VENV)/.torch-extension: $(VENV)/.torch $(VENV)/.extension $(TORCH_SOURCES)
 torch: $(VENV)/.torch-extension ## The learners: PyTorch (several GB, unless there is one), the command with `lobgym train`, and lobgym.train
 	$(TORCH_ENVIRONMENT) $(CARGO) build --release --locked -p agents --features torch
 
-demo: torch ## The main job: compare execution strategies in three markets, then train a market maker from Python (a minute); pages in out/
+demo: torch ## The main job: compare execution strategies in three markets and one calibrated to real data, train market makers in both (minutes); pages in out/
 	mkdir -p out
 	./target/release/lobgym compare --market all --lots all --episodes 2000 --html out/comparison.html --json out/comparison.json $(ARGS)
-	rm -rf out/market_maker
+	rm -rf out/market_maker out/market_maker_real
 	$(VENV_PYTHON) examples/python/train_market_maker.py --out out/market_maker
 	./target/release/lobgym episode --policy policy:out/market_maker --seed 1 --png out/episode.png --json out/episode.json
+	./target/release/lobgym compare --config config/market/bitstamp_2015_symmetric.yaml --lots 2 --episodes 2000 --html out/comparison_real.html $(ARGS)
+	./target/release/lobgym train config/train/market_making_calibrated_ppo.yaml --out out/market_maker_real
+	./target/release/lobgym evaluate out/market_maker_real --episodes 500 --html out/market_maker_real/beside_the_rules.html
 	@printf '%s\n' "" "Look at out/comparison.html (execution), out/market_maker/report.html (learning curves)," \
 		"out/market_maker/beside_the_rules.html (the trained market maker beside the rules), out/episode.png (one of its sessions)."
 

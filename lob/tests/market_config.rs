@@ -14,7 +14,8 @@ fn directory() -> PathBuf {
 }
 
 /// Markets that were calibrated to data: `lobgym calibrate` wrote them.
-const CALIBRATED: [&str; 3] = ["bitstamp_2015", "binance_spot_2024", "binance_usdm_2024"];
+const CALIBRATED: [&str; 4] =
+    ["bitstamp_2015", "bitstamp_2015_symmetric", "binance_spot_2024", "binance_usdm_2024"];
 
 #[test]
 fn calibrated_markets_say_where_they_come_from_and_fit_their_order_flow_file() {

@@ -419,7 +419,8 @@ fn what_cannot_be_replayed_is_named() {
         let history = History::new(instrument(), levels(&[level(20.0, Side::Buy, 98, 1)]), false).unwrap();
         params.play(history).unwrap_err().to_string()
     };
-    let cases: [(fn(&mut ReplayParams), &str); 8] = [
+    type Case = (fn(&mut ReplayParams), &'static str);
+    let cases: [Case; 8] = [
         (|p| p.episode_seconds = 50.0, "episode_seconds is 50; legal: such that an episode fits"),
         (|p| p.episode_seconds = f64::NAN, "episode_seconds is NaN"),
         (|p| p.lot_multiple = 0, "lot_multiple is 0"),

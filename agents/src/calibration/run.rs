@@ -56,6 +56,8 @@ pub struct Request {
     pub levels: Option<usize>,
     /// Also the Hawkes flow, beside the one that is asked for.
     pub hawkes: bool,
+    /// Whether bids and asks of the reference flow are told apart; otherwise they are mirror images.
+    pub sides_apart: bool,
     /// A time of day: period in seconds, and equal parts of it.
     pub profile: Option<(f64, usize)>,
     /// Seed of the simulated session that the data is compared with.
@@ -178,7 +180,7 @@ pub fn calibrate(
         flow => {
             let mut estimated = match flow {
                 FlowKind::Hawkes => hawkes(&look, 2)?.into(),
-                _ => reference(&look, flow == FlowKind::Tactical, request.profile)?,
+                _ => reference(&look, flow == FlowKind::Tactical, request)?,
             };
             let mut simulated = Check::default();
             simulate(&look, &mut estimated.market, session, &mut [&mut simulated, &mut statistics])?;
@@ -282,12 +284,9 @@ impl From<HawkesCalibration> for Estimated {
 }
 
 /// The reference flow.
-fn reference(
-    look: &Look<'_>,
-    reacts: bool,
-    profile: Option<(f64, usize)>,
-) -> Result<Estimated, CalibrateError> {
-    let mut settings = ReferenceSettings { profile, ..ReferenceSettings::new(look.grid.levels) };
+fn reference(look: &Look<'_>, reacts: bool, request: &Request) -> Result<Estimated, CalibrateError> {
+    let mut settings =
+        ReferenceSettings { profile: request.profile, ..ReferenceSettings::new(look.grid.levels) };
     if !reacts {
         settings.decays.clear();
     }
@@ -305,6 +304,9 @@ fn reference(
         if is_inside {
             fit = second;
         }
+    }
+    if !request.sides_apart {
+        fit.pool_sides();
     }
     Ok(Estimated {
         market: market(&fit),

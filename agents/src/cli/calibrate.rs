@@ -26,6 +26,9 @@ pub(super) struct Arguments {
     /// Do not estimate the Hawkes flow beside flow or noise, into the same file
     #[arg(long)]
     without_hawkes: bool,
+    /// Tell bids from asks in the reference flow, whose sides are mirror images otherwise: what they differ in becomes a drift of the price
+    #[arg(long)]
+    sides_apart: bool,
     /// Queues on each side of the queue-reactive flow
     #[arg(long, value_name = "N", default_value_t = 5)]
     queues: usize,
@@ -123,6 +126,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             Kind::QueueReactive => FlowKind::QueueReactive(arguments.queues),
             Kind::Hawkes => FlowKind::Hawkes,
         },
+        sides_apart: arguments.sides_apart,
         hawkes: !arguments.without_hawkes && arguments.flow != Kind::QueueReactive,
         grid: arguments.grid,
         lot: arguments.lot,
@@ -179,6 +183,9 @@ fn spelled(arguments: &Arguments) -> String {
     add("instrument-tick", arguments.instrument_tick.map(|value| value.to_string()));
     add("instrument-lot", arguments.instrument_lot.map(|value| value.to_string()));
     add("symbol", arguments.symbol.clone());
+    if arguments.sides_apart {
+        text += " --sides-apart";
+    }
     if arguments.without_hawkes {
         text += " --without-hawkes";
     }

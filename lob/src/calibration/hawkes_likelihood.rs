@@ -9,6 +9,8 @@
 //!
 //! Over a stretch of time that counts the integral is that of what was caused since, and of what was left at its beginning. Outside, events only excite.
 
+#![allow(clippy::needless_range_loop, reason = "an index is a row or a column of several matrices at once")]
+
 use super::event_times::{BEGIN, END, Path, UNSEEN};
 use super::linalg::Symmetric;
 use crate::flow::{EVENT_TYPES, TypeMatrix};
@@ -286,7 +288,8 @@ mod tests {
     fn naive(point: &Point, profile: &Profile) -> f64 {
         let (baseline, excitation, decay) = parameters(point);
         let activity = profile.compile().unwrap();
-        let stretches: [(f64, f64, &[(f64, usize)]); 2] = [
+        type Stretch<'a> = (f64, f64, &'a [(f64, usize)]);
+        let stretches: [Stretch; 2] = [
             (0.0, 6.0, &[(0.5, 2), (0.9, 0), (1.3, 4), (2.0, 3), (2.2, 2), (2.25, 1), (4.0, 5), (5.5, 2)]),
             (8.0, 11.0, &[(8.1, 3), (8.3, 0), (9.0, 4), (9.1, 2), (10.5, 5)]),
         ];

@@ -297,9 +297,80 @@ impl ReferenceFit {
         errors
     }
 
+    /// Takes both sides for mirror images of each other, as Huang, Lehalle & Rosenbaum (section 2.2) do: their events are counted together. What the sides
+    /// of a few hours differ in makes a simulated price drift for ever.
+    pub fn pool_sides(&mut self) {
+        let params = &mut self.params;
+        for (key, rates) in [
+            ("limit_intensity", &mut params.limit_intensity),
+            ("cancel_intensity", &mut params.cancel_intensity),
+        ] {
+            for index in 0..rates.buy.len().min(rates.sell.len()) {
+                let names = ["buy", "sell"].map(|side| format!("{key}.{side}[{index}]"));
+                if let Some(rate) = pool(&mut self.estimates, &names, pooled_rate) {
+                    (rates.buy[index], rates.sell[index]) = (rate, rate);
+                }
+            }
+        }
+        let names = ["buy", "sell"].map(|side| format!("market_intensity.{side}"));
+        if let Some(rate) = pool(&mut self.estimates, &names, pooled_rate) {
+            params.market_intensity = PerSide::both(rate);
+        }
+        let shape = &mut params.opening.shape;
+        for index in 0..shape.bidv.len().min(shape.askv.len()) {
+            let names = ["bidv", "askv"].map(|side| format!("{side}[{index}]"));
+            let mean = |pair: [&Estimate; 2]| {
+                let [a, b] = pair.map(|one| one.standard_error);
+                (
+                    f64::midpoint(pair[0].value, pair[1].value),
+                    a.hypot(b) / 2.0,
+                    pair[0].events.max(pair[1].events),
+                )
+            };
+            if let Some(lots) = pool(&mut self.estimates, &names, mean) {
+                (shape.bidv[index], shape.askv[index]) = (lots, lots);
+            }
+        }
+    }
+
     /// Settings for another look at the same events, with decays closer to the likeliest; `None` if nothing reacts.
     pub fn closer(&self, settings: &ReferenceSettings) -> Option<ReferenceSettings> {
         let decays = self.reaction.as_ref()?.closer()?;
         Some(ReferenceSettings { decays, ..settings.clone() })
     }
+}
+
+/// Gives two estimates the value, standard error and events that `together` makes of them. Returns the value.
+fn pool(
+    estimates: &mut [Estimate],
+    names: &[String; 2],
+    together: impl Fn([&Estimate; 2]) -> (f64, f64, u64),
+) -> Option<f64> {
+    let find = |name: &String| estimates.iter().position(|estimate| estimate.name == *name);
+    let [first, second] = [find(&names[0])?, find(&names[1])?];
+    let (value, standard_error, events) = together([&estimates[first], &estimates[second]]);
+    for index in [first, second] {
+        let estimate = &mut estimates[index];
+        (estimate.value, estimate.standard_error, estimate.events) = (value, standard_error, events);
+    }
+    Some(value)
+}
+
+/// All events over all exposure. The exposure of a rate without events is that of its standard error, which is one event's.
+fn pooled_rate(pair: [&Estimate; 2]) -> (f64, f64, u64) {
+    let exposure =
+        pair.map(
+            |rate| {
+                if rate.events > 0 { rate.events as f64 / rate.value } else { 1.0 / rate.standard_error }
+            },
+        );
+    let exposure = exposure.map(|exposure| if exposure.is_finite() { exposure } else { 0.0 });
+    let [a, b] = [0, 1].map(|side| {
+        let error = pair[side].standard_error * exposure[side];
+        if error.is_finite() { error } else { 0.0 }
+    });
+    let (events, all) = (pair[0].events + pair[1].events, exposure[0] + exposure[1]);
+    let of = |number: f64| if all > 0.0 { number / all } else { 0.0 };
+    let error = if events == 0 { 1.0 } else { a.hypot(b) };
+    (of(events as f64), of(error), events)
 }
