@@ -74,6 +74,8 @@ class Collector:
         self._seen = {kind: _Seen() for kind in ("depth", "best", "trade")}
         self._sequence = self._incidents = self._frames = 0
         self._time_ns = 0
+        #: The number of the latest depth update.
+        self._latest: int | None = None
         #: Depth updates behind one that is missing, and since when.
         self._early: dict[Numbers, tuple[Event, int]] = {}
         self._early_since = 0.0
@@ -149,7 +151,7 @@ class Collector:
         if not self._seen["depth"].add(numbers):
             self.causes["duplicate"] += 1
             return
-        if self._chain.judge(numbers) is Verdict.GAP:
+        if self._is_early(numbers):
             # The missing one may only be late.
             if not self._early:
                 self._early_since = time.monotonic()
@@ -160,13 +162,21 @@ class Collector:
         self._apply(numbers, event, received_ns)
         waiting = sorted(self._early)
         for early in waiting:
-            if self._chain.judge(early) is not Verdict.GAP:
+            if not self._is_early(early):
                 self.causes["reordered"] += 1
                 self._apply(early, *self._early.pop(early))
+
+    def _is_early(self, numbers: Numbers) -> bool:
+        """Whether updates before this one are missing, of those stored or of the book."""
+        first, last, previous = numbers
+        if (latest := self._latest) is not None and last > latest:
+            return previous != latest if previous is not None else first > latest + 1
+        return self._chain.judge(numbers) is Verdict.GAP
 
     def _apply(self, numbers: Numbers, event: Event, received_ns: int) -> None:
         if self._chain.update(numbers) is Verdict.OVERLAPS:
             self.causes["overlapping_update"] += 1
+        self._latest = max(numbers[1], self._latest or 0)
         self._store(event, received_ns)
 
     def give_up_missing(self) -> None:
@@ -185,8 +195,7 @@ class Collector:
             Event("gap", first_id=None if reached is None else reached + 1, last_id=first[0] - 1), time.time_ns()
         )
         for numbers, (event, received_ns) in waiting:
-            self._chain.update(numbers)
-            self._store(event, received_ns)
+            self._apply(numbers, event, received_ns)
         self.stale.set()
 
     def overdue(self) -> bool:

@@ -68,13 +68,23 @@ class _Book:
         self.number: int | None = None
         self.stamps: dict[str, int] = {}
         self._sides: dict[str, dict[str, str]] = {"bids": {}, "asks": {}}
+        #: Updates that came before the first snapshot, which it may not contain.
+        self._held: list[dict[str, Any]] = []
 
     def snapshot(self, data: dict[str, Any]) -> None:
+        if self.number is not None and self.number > data["lastUpdateId"]:
+            return
         self.number = data["lastUpdateId"]
         self._sides = {side: dict(map(tuple, data[side])) for side in self._sides}
+        held, self._held = self._held, []
+        for update in held:
+            self.update(update)
 
     def update(self, data: dict[str, Any]) -> None:
-        if self.number is None or data["u"] <= self.number:
+        if self.number is None:
+            self._held.append(data)
+            return
+        if data["u"] <= self.number:
             return
         self.number = data["u"]
         self.stamps = {key: data[key] for key in ("E", "T") if key in data} if "pu" in data else {}
