@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -75,7 +76,7 @@ def stored(store: Store, venue: str = "binance") -> list[Row]:
         runs.setdefault(run, []).append(tick)
     for ticks in runs.values():
         assert [tick.sequence for tick in ticks] == list(range(1, len(ticks) + 1))
-        assert all(a.time_ns <= b.time_ns for a, b in zip(ticks, ticks[1:], strict=False))
+        assert all(a.time_ns <= b.time_ns for a, b in itertools.pairwise(ticks))
     return [row(tick) for ticks in runs.values() for tick in ticks if tick.kind not in ("snapshot", "gap")]
 
 

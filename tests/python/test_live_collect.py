@@ -92,7 +92,9 @@ def test_duplicates_are_dropped(store: Store) -> None:
 def test_a_gap_is_found_and_healed_by_a_snapshot(venue: str, store: Store) -> None:
     lines = sample(venue)
     messages = [line for line in lines if line.stream is not None]
-    lost = next(n for n in range(len(messages) // 2 + 1, len(messages)) if messages[n - 1].data.get("e") == "depthUpdate")
+    lost = next(
+        n for n in range(len(messages) // 2 + 1, len(messages)) if messages[n - 1].data.get("e") == "depthUpdate"
+    )
     # Slow enough for the snapshot to come before the end.
     span = (lines[-1].stamp_ns - lines[0].stamp_ns) / 1e9
     done = play(lines, store, Faults(gap_every=lost), speed=span / 1.5, settings=replace(QUICK, venue=venue))
@@ -242,7 +244,7 @@ class LostStore(DuckStore):
 def test_a_store_that_stays_away_ends_the_collection_with_whole_batches(tmp_path: Path) -> None:
     lines = sample()
     with LostStore(tmp_path / "ticks.duckdb") as store:
-        with pytest.raises(CollectError, match="store has failed for .* none in part; no space left"):
+        with pytest.raises(CollectError, match=r"store has failed for .* none in part; no space left"):
             play(lines, store, settings=replace(QUICK, batch_seconds=60.0, buffer_rows=600))
         kept = stored(store)
         assert kept == rows_of(lines)[: len(kept)] and 390 <= len(kept) <= 400

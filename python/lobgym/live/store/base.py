@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+import numpy as np
+
 from lobgym.live.errors import StoreError
 from lobgym.live.store.schema import SCHEMA_VERSION, TABLES, Bar, Incident, Table, Tick, rows
 
@@ -191,6 +193,44 @@ class Store(ABC):
                 condition += f" AND {column} {sign} %s"
                 bounds.append(bound)
         return condition, bounds
+
+    def columns(self, statement: str, values: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
+        """What a statement gives as arrays, masked where there is nothing."""
+        found = self.execute(statement, values)
+        arrays: dict[str, Any] = {}
+        for name, column in zip(names, zip(*found, strict=True) if found else ((),) * len(names), strict=True):
+            given = next((value for value in column if value is not None), None)
+            kind = "f8" if isinstance(given, float) else "i8" if isinstance(given, int) else object
+            array = np.array([given if value is None else value for value in column], dtype=kind)
+            missing = [value is None for value in column]
+            arrays[name] = np.ma.array(array, mask=missing) if any(missing) else array
+        return arrays
+
+    def tick_columns(
+        self,
+        venue: str,
+        symbol: str,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        *,
+        names: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """Ticks of ``start_ns`` <= ``time_ns`` < ``end_ns`` as NumPy arrays by column, masked where a kind has no value; in order.
+
+        ``names``: columns of the table ``ticks``; all but the messages' texts if not given.
+        """
+        legal = TABLES["ticks"].columns
+        chosen = [name for name in legal if name != "payload"] if names is None else list(names)
+        for name in chosen:
+            if name not in legal:
+                raise StoreError(f"column is {name!r}; legal: {', '.join(legal)}")
+
+        def query() -> dict[str, Any]:
+            condition, bounds = self._condition(venue, symbol, "time_ns", start_ns, end_ns)
+            statement = f"SELECT {', '.join(chosen)} FROM ticks WHERE {condition} ORDER BY run, sequence"
+            return self.columns(statement, bounds, chosen)
+
+        return self._guarded("cannot read", query)
 
     def _range(
         self, table: Table, column: str, order: str, venue: str, symbol: str, *more: Any

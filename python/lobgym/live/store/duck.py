@@ -26,6 +26,9 @@ def copy_to_parquet(connection: duckdb.DuckDBPyConnection, query: str, values: S
         done = connection.execute(f"COPY ({query}) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)", list(values))
         count = done.fetchone()
         os.replace(part, target)
+    except duckdb.IOException as error:
+        reason = str(error).split("\n", 1)[0]
+        raise StoreError(f"cannot write {target}: {reason}") from error
     finally:
         part.unlink(missing_ok=True)
     return int(count[0]) if count else 0
@@ -87,6 +90,11 @@ class DuckStore(Store):
         """The rows that a statement gives."""
         done = self._open().execute(statement.replace("%s", "?"), list(values))
         return done.fetchall() if done.description else []
+
+    def columns(self, statement: str, values: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
+        """What a statement gives as arrays."""
+        found: dict[str, Any] = self._open().execute(statement.replace("%s", "?"), list(values)).fetchnumpy()
+        return {name: found[name] for name in names}
 
     def load(self, table: Table, values: list[tuple[Any, ...]]) -> None:
         """Inserts rows."""
