@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 from live_session import (
     QUICK,
     SAMPLES,
+    Collector,
     Faults,
     Settings,
     best_levels,
@@ -26,9 +28,10 @@ from live_session import (
 )
 
 from lobgym.live.errors import CollectError, LiveError
-from lobgym.live.store import Store, StoreError, Tick, open_store
+from lobgym.live.store import Bar, Incident, Store, StoreError, Tick, open_store
 from lobgym.live.store.base import Batch
 from lobgym.live.store.duck import DuckStore
+from lobgym.live.writer import Writer
 
 
 @pytest.fixture
@@ -147,6 +150,73 @@ def test_a_stalled_connection_is_given_up(store: Store) -> None:
     done = play(lines, store, Faults(stall_after=700), settings=replace(QUICK, stall_seconds=0.5))
     assert stored(store) == rows_of(lines)
     assert done.causes["stalled"] == 1 and done.causes["connected"] == 2
+
+
+class Rows(Writer):
+    """What a collector gives to be written."""
+
+    def __init__(self) -> None:
+        self.ticks_of_it: list[Tick] = []
+        self.noted: list[Incident] = []
+
+    def tick(self, tick: Tick) -> None:
+        self.ticks_of_it.append(tick)
+
+    def incident(self, incident: Incident) -> None:
+        self.noted.append(incident)
+
+    def bars(self, bars: list[Bar]) -> None:
+        pass
+
+
+def trade(number: int, stamp: int, **more: Any) -> str:
+    data = {"e": "trade", "E": stamp, "s": "BTCUSDT", "t": number, "p": "1.5", "q": "2", "T": stamp, "m": True, **more}
+    return json.dumps({"stream": "btcusdt@trade", "data": data})
+
+
+QUOTE = '{"stream":"btcusdt@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"1.4","B":"1","a":"1.6","A":"2"}}'
+
+
+def test_messages_before_the_first_stamp_have_its_time() -> None:
+    rows = Rows()
+    collector = Collector(Settings(), rows)
+    collector.snapshot('{"lastUpdateId":5,"bids":[],"asks":[]}')
+    collector.frame(QUOTE)
+    assert rows.ticks_of_it == []
+    collector.frame(trade(1, 1_700_000_000_000))
+    collector.frame(trade(2, 1_699_999_999_000))
+    found = [(tick.kind, tick.time_ns // 10**6) for tick in rows.ticks_of_it]
+    assert found == [(kind, 1_700_000_000_000) for kind in ("snapshot", "best", "trade", "trade")]
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (trade(2, 1_700_090_000_000), "E is 1700090000000, 90000 s ahead; legal: less than a day"),
+        (trade(2, -1), "E is -1; legal: an integer from 0 to"),
+        (trade(2, 1, p="nan"), "p is 'nan'; legal: a finite positive number in a text"),
+        (trade(2, 1, p="-3"), "p is '-3'"),
+        (trade(2, 1, q=3), "q is 3; legal"),
+        (trade(2, 1, m="yes"), "m is 'yes'; legal: true, false"),
+        (trade(2**63, 1), f"t is {2**63}; legal"),
+        (trade(2, 1, s="ETHUSDT"), "s is 'ETHUSDT'; legal: 'BTCUSDT'"),
+        (trade(2, 1, e="kline"), "e is 'kline'; legal: 'depthUpdate', 'trade', 'bookTicker'"),
+        ('{"stream":"x","data":3}', "data is 3; legal: a JSON object"),
+        ("[1]", "is [1]; legal: a JSON object"),
+        ("[" * 200_000, "no JSON that can be read"),
+        ('{"e":', "JSON ends or breaks at character 5"),
+        ('{"e":"depthUpdate","s":"BTCUSDT","E":1,"U":9,"u":8,"b":[],"a":[]}', "U is 9 and u is 8; legal: U <= u"),
+        ('{"e":"depthUpdate","s":"BTCUSDT","E":1,"U":8,"u":8,"b":[["1"]],"a":[]}', "b has ['1']; legal: [price, size]"),
+        (b"binary", "is binary; legal: text"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_reason(frame: str | bytes, reason: str) -> None:
+    rows = Rows()
+    collector = Collector(Settings(), rows)
+    collector.frame(trade(1, 1_700_000_000_000))
+    collector.frame(frame)
+    assert len(rows.ticks_of_it) == 1 and collector.causes["malformed"] == 1
+    assert reason in rows.noted[0].detail and "frame 2, behind sequence 1" in rows.noted[0].detail
 
 
 def naive_bars(collected: list[Tick], interval: int) -> dict[int, Any]:

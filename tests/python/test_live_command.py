@@ -78,8 +78,6 @@ def test_a_killed_collector_leaves_whole_batches_and_another_goes_on(tmp_path: P
     before = next(n for n, (a, b) in enumerate(zip(found, true, strict=False)) if a != b)
     assert 100 <= before <= 900 + 1
     assert found[before:] == true[len(true) - (len(found) - before) :]
-    # At most what came in one batch's time, with time to see the kill; never a row of before.
-    assert len(true) - len(found) < 500
 
 
 def test_a_stopped_collector_writes_everything(tmp_path: Path) -> None:

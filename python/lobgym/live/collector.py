@@ -34,6 +34,12 @@ _SNAPSHOT_BYTES = 32 << 20
 #: Incidents of one kind that are stored; all are counted.
 _MOST_INCIDENTS = 1_000
 
+#: Messages that wait for the first one with a stamp.
+_MOST_UNSTAMPED = 10_000
+
+#: A stamp that is so much further ahead of the latest one than the local clock says is no stamp.
+_LEAP_NS = 24 * 3600 * 10**9
+
 _Say = Callable[[str], object]
 
 
@@ -73,7 +79,9 @@ class Collector:
         self._bars = BarBuilder(settings.interval_ns)
         self._seen = {kind: _Seen() for kind in ("depth", "best", "trade")}
         self._sequence = self._incidents = self._frames = 0
-        self._time_ns = 0
+        #: The exchange's clock, 0: not known yet; and the local one at the latest message.
+        self._time_ns = self._latest_ns = 0
+        self._unstamped: list[tuple[Event, int]] = []
         #: The number of the latest depth update.
         self._latest: int | None = None
         #: Depth updates behind one that is missing, and since when.
@@ -96,6 +104,10 @@ class Collector:
             if isinstance(frame, bytes):
                 raise MalformedMessage("is binary; legal: text")
             event = parse_message(frame, self.settings.symbol)
+            if event is not None and event.exchange_ms is not None and self._time_ns:
+                leap = event.exchange_ms * 1_000_000 - self._time_ns
+                if leap > _LEAP_NS + max(0, received_ns - self._latest_ns):
+                    raise MalformedMessage(f"E is {event.exchange_ms}, {leap // 10**9} s ahead; legal: less than a day")
         except MalformedMessage as error:
             self.incident(
                 "malformed", f"frame {self._frames}, behind sequence {self._sequence}: {error}: {frame[:120]!r}"
@@ -112,14 +124,30 @@ class Collector:
 
     def _store(self, event: Event, received_ns: int) -> None:
         """Gives a message its place."""
-        if event.exchange_ms is not None:
+        if event.exchange_ms is None:
+            if not self._time_ns and len(self._unstamped) < _MOST_UNSTAMPED:
+                # Nothing has said yet what time it is at the exchange.
+                self._unstamped.append((event, received_ns))
+                return
+        else:
             exchange_ns = event.exchange_ms * 1_000_000
-            self._time_ns = max(self._time_ns, exchange_ns)
+            known, self._time_ns = self._time_ns, max(self._time_ns, exchange_ns)
             if event.kind != "snapshot" and (self.skew_ns is None or received_ns - exchange_ns < self.skew_ns):
                 self.skew_ns = received_ns - exchange_ns
-        elif not self._time_ns:
-            # Nothing has said yet what time it is at the exchange.
-            self._time_ns = received_ns if self.skew_ns is None else received_ns - self.skew_ns
+            if not known:
+                self._place_unstamped()
+        self._time_ns = self._time_ns or received_ns
+        self._latest_ns = received_ns
+        self._place(event, received_ns)
+
+    def _place_unstamped(self) -> None:
+        """Gives their places to messages that came before the first stamp."""
+        waiting, self._unstamped = self._unstamped, []
+        for event, received_ns in waiting:
+            self._time_ns = self._time_ns or received_ns
+            self._place(event, received_ns)
+
+    def _place(self, event: Event, received_ns: int) -> None:
         self._sequence += 1
         tick = Tick(
             self._sequence,
@@ -224,6 +252,7 @@ class Collector:
     def finish(self) -> None:
         """Writes what has begun."""
         self.give_up_missing()
+        self._place_unstamped()
         bars = self._bars.finish()
         self.bars += len(bars)
         self._writer.bars(bars)

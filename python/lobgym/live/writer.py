@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -89,7 +90,8 @@ class Writer:
             if self._failing_since is not None:
                 raise self._given_up("the buffer is full")
             self._drained.clear()
-            await asyncio.wait([asyncio.ensure_future(self._drained.wait())], timeout=0.5)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._drained.wait(), 0.5)
 
     @property
     def full(self) -> bool:
