@@ -42,24 +42,25 @@ def fill(store: Store, ticks: int) -> None:
     store.end_run(run, "generated")
 
 
-def measure(store: Store, repeats: int = 25) -> dict[str, tuple[float, float, int]]:
-    """Median and worst milliseconds, and rows, of queries over times spread over the whole span."""
+def measure(store: Store, repeats: int = 25) -> dict[str, tuple[float, float, float, int]]:
+    """Median and worst milliseconds, median milliseconds of this process's CPU, and rows, of queries spread over the whole span."""
     run = next(each for each in store.runs() if each["symbol"] == _SYMBOL)
     first, span = run["first_ns"], run["last_ns"] - run["first_ns"]
     found = {}
     for seconds in (5, 60, 300):
         for form in ("arrays", "objects"):
-            taken, rows = [], 0
+            taken, worked, rows = [], [], 0
             for repeat in range(repeats):
                 begin = first + span * (repeat * 7 % repeats) // repeats
                 bounds = begin, begin + seconds * 10**9
-                clock = time.perf_counter()
+                clock, work = time.perf_counter(), time.process_time()
                 if form == "arrays":
                     rows = len(store.tick_columns(_VENUE, _SYMBOL, *bounds)["sequence"])
                 else:
                     rows = sum(1 for _ in store.ticks(_VENUE, _SYMBOL, *bounds))
                 taken.append(1e3 * (time.perf_counter() - clock))
-            found[f"{seconds} s as {form}"] = statistics.median(taken), max(taken), rows
+                worked.append(1e3 * (time.process_time() - work))
+            found[f"{seconds} s as {form}"] = statistics.median(taken), max(taken), statistics.median(worked), rows
     return found
 
 
@@ -74,8 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             clock = time.perf_counter()
             fill(store, chosen.ticks)
             print(f"{chosen.ticks} ticks in {time.perf_counter() - clock:.0f} s")
-        for name, (median, worst, rows) in measure(store).items():
-            print(f"{name:<16} {rows:>7} rows  median {median:7.1f} ms  worst {worst:7.1f} ms")
+        for name, (median, worst, cpu, rows) in measure(store).items():
+            print(f"{name:<16} {rows:>7} rows  median {median:7.1f} ms  worst {worst:7.1f} ms  CPU {cpu:6.1f} ms")
     return 0
 
 
