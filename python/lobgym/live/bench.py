@@ -32,11 +32,11 @@ def fill(store: Store, ticks: int) -> None:
             )
             store.execute(
                 "INSERT INTO ticks SELECT "
-                f"{run}, {begin} + i, CASE WHEN i % 3 = 0 THEN 'trade' ELSE 'best' END, {_START_NS} + ({begin} + i - 1) * {step} + 40000000, "
+                f"{run}, {begin} + i, CASE WHEN mod(i, 3) = 0 THEN 'trade' ELSE 'best' END, {_START_NS} + ({begin} + i - 1) * {step} + 40000000, "
                 f"{_START_NS} + ({begin} + i - 1) * {step}, ({_START_NS} + ({begin} + i - 1) * {step}) / 1000000, {begin} + i, {begin} + i, NULL, "
-                "CASE WHEN i % 3 = 0 THEN 60000 + i % 1009 END, CASE WHEN i % 3 = 0 THEN i % 97 * 0.001 END, "
-                "CASE WHEN i % 3 = 0 THEN 'buy' END, CASE WHEN i % 3 > 0 THEN 60000 + i % 1009 END, CASE WHEN i % 3 > 0 THEN i % 89 * 0.01 END, "
-                "CASE WHEN i % 3 > 0 THEN 60000.01 + i % 1009 END, CASE WHEN i % 3 > 0 THEN i % 83 * 0.01 END, NULL "
+                "CASE WHEN mod(i, 3) = 0 THEN 60000 + mod(i, 1009) END, CASE WHEN mod(i, 3) = 0 THEN mod(i, 97) * 0.001 END, "
+                "CASE WHEN mod(i, 3) = 0 THEN 'buy' END, CASE WHEN mod(i, 3) > 0 THEN 60000 + mod(i, 1009) END, CASE WHEN mod(i, 3) > 0 THEN mod(i, 89) * 0.01 END, "
+                "CASE WHEN mod(i, 3) > 0 THEN 60000.01 + mod(i, 1009) END, CASE WHEN mod(i, 3) > 0 THEN mod(i, 83) * 0.01 END, NULL "
                 f"FROM generate_series(1, {count}) AS generated(i)"
             )
     store.end_run(run, "generated")
