@@ -37,7 +37,7 @@ def fill(store: Store, ticks: int) -> None:
                 "CASE WHEN mod(i, 3) = 0 THEN 60000 + mod(i, 1009) END, CASE WHEN mod(i, 3) = 0 THEN mod(i, 97) * 0.001 END, "
                 "CASE WHEN mod(i, 3) = 0 THEN 'buy' END, CASE WHEN mod(i, 3) > 0 THEN 60000 + mod(i, 1009) END, CASE WHEN mod(i, 3) > 0 THEN mod(i, 89) * 0.01 END, "
                 "CASE WHEN mod(i, 3) > 0 THEN 60000.01 + mod(i, 1009) END, CASE WHEN mod(i, 3) > 0 THEN mod(i, 83) * 0.01 END, NULL "
-                f"FROM generate_series(1, {count}) AS generated(i)"
+                f"FROM generate_series(CAST(1 AS BIGINT), CAST({count} AS BIGINT)) AS generated(i)"
             )
     store.end_run(run, "generated")
 
