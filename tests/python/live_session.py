@@ -15,9 +15,10 @@ import pytest
 duckdb = pytest.importorskip("duckdb", reason="needs duckdb: pip install 'lobgym[live]'")
 pytest.importorskip("websockets", reason="needs websockets: pip install 'lobgym[live]'")
 
-from lobgym.live.collector import Collector, collect  # noqa: E402
+from lobgym.live.collector import Collector  # noqa: E402
 from lobgym.live.feed import Faults, Feed  # noqa: E402
 from lobgym.live.recording import Line, read_recording  # noqa: E402
+from lobgym.live.session import collect  # noqa: E402
 from lobgym.live.settings import Settings  # noqa: E402
 from lobgym.live.store import Store, Tick  # noqa: E402
 

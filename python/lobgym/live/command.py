@@ -44,7 +44,7 @@ class _Progress:
 
 
 def _collect(arguments: argparse.Namespace) -> int:
-    from lobgym.live.collector import collect
+    from lobgym.live.session import collect
     from lobgym.live.store import open_store
 
     given = {
