@@ -14,7 +14,8 @@ export PYO3_PYTHON = $(VENV_PYTHON)
 export VIRTUAL_ENV = $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo results test bench bench-latency bench-peers lint soak fuzz docs python test-python test-sb3 test-hftbacktest torch \
+.PHONY: help setup demo results test bench bench-latency bench-peers lint soak fuzz docs python test-python test-services test-sb3 \
+	test-hftbacktest torch \
 	test-torch study-execution study-market-making study-portfolio clean
 
 help: ## Show this list
@@ -139,6 +140,9 @@ test-python: $(VENV)/.extension ## The Python package: stub and types, then its 
 test-hftbacktest: $(VENV)/.extension ## Replays against the package hftbacktest, which it installs (100 MB), order by order; needs ../shared/data
 	$(VENV_PYTHON) -m pip install --quiet "hftbacktest>=2.4.4"
 	$(VENV_PYTHON) -m pytest -q -rs tests/python/test_market_data.py tests/python/test_replay.py $(ARGS)
+
+test-services: $(VENV)/.extension ## Stores of ticks in a PostgreSQL server, which it installs (Debian's package) and starts for itself
+	tests/services.sh $(VENV_PYTHON) -m pytest -q tests/python/test_live_store.py $(ARGS)
 
 test-sb3: $(VENV)/.extension ## The tests that need Stable-Baselines3 and PyTorch, which it installs (several GB)
 	$(VENV_PYTHON) -m pip install --quiet "stable-baselines3>=2.7" "torch>=2.3"

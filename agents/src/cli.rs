@@ -23,7 +23,9 @@ mod estimate;
 mod evaluate;
 mod failure;
 mod growth;
+mod hand_over;
 mod latency;
+mod live;
 mod market_args;
 mod memory;
 mod missing;
@@ -90,7 +92,13 @@ enum Command {
     #[cfg(feature = "torch")]
     Train(train::Arguments),
     /// Search hyperparameters of a training (runs the Python package: docs/tuning.md)
-    Tune(tune::Arguments),
+    Tune(hand_over::Arguments),
+    /// Collect an exchange's messages and bars into a store (runs the Python package: docs/live.md)
+    Collect(hand_over::Arguments),
+    /// Serve a recording as the exchange would (runs the Python package: docs/live.md)
+    ReplayFeed(hand_over::Arguments),
+    /// Look into a store of ticks, or export it (runs the Python package: docs/live.md)
+    Store(hand_over::Arguments),
     #[command(flatten)]
     Missing(missing::Command),
 }
@@ -123,7 +131,10 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Paper(arguments) => paper::run(&arguments),
         #[cfg(feature = "torch")]
         Command::Train(arguments) => train::run(&arguments),
-        Command::Tune(arguments) => tune::run(&arguments),
+        Command::Tune(given) => tune::PACKAGE.run(&given.arguments),
+        Command::Collect(given) => live::COLLECT.run(&given.arguments),
+        Command::ReplayFeed(given) => live::REPLAY_FEED.run(&given.arguments),
+        Command::Store(given) => live::STORE.run(&given.arguments),
         Command::Missing(command) => Err(missing::run(&command)),
     };
     match result {

@@ -65,7 +65,7 @@ fn wrong_usage_exits_2_and_says_what_is_legal() {
 
 #[test]
 fn subcommands_of_the_package_say_what_to_install() {
-    for name in ["train", "serve", "dashboard", "collect"] {
+    for name in ["train", "serve", "dashboard"] {
         if name == "train" && cfg!(feature = "torch") {
             continue;
         }
@@ -122,6 +122,30 @@ fn tune_hands_over_to_the_first_python_that_has_the_package() {
     assert!(message.contains("none/bin/python: No such file"), "{message}");
     assert!(message.contains("python3: ModuleNotFoundError: No module named 'lobgym'"), "{message}");
     assert!(message.contains("pip install '.[agents,tune]'"), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn collecting_hands_over_to_a_python_and_says_what_to_install() {
+    let directory = tempfile::tempdir().unwrap();
+    let good = python(&directory.path().join("good"), r#"[ "$1" = -c ] && exit 0; echo "$@"; exit 3"#);
+    let bad = python(&directory.path().join("bad"), r#"echo "No module named 'duckdb'" >&2; exit 1"#);
+    let run = |name: &str, path: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lobgym"));
+        command.args([name, "x", "--help"]).env("PATH", path).env_remove("VIRTUAL_ENV");
+        // Where no `.venv` is.
+        command.current_dir(directory.path()).output().unwrap()
+    };
+    for name in ["collect", "replay-feed", "store"] {
+        let output = run(name, &good);
+        assert_eq!(code(&output), 3);
+        assert_eq!(stdout(&output), format!("-m lobgym.live {name} x --help\n"));
+        let output = run(name, &bad);
+        assert_eq!(code(&output), 2);
+        let message = stderr(&output);
+        assert!(message.contains("python3: No module named 'duckdb'"), "{message}");
+        assert!(message.contains(&format!("`{name}` needs")) && message.contains("'.[live]'"), "{message}");
+    }
 }
 
 #[cfg(not(feature = "peers"))]

@@ -16,8 +16,6 @@ pub(super) enum Command {
     Serve(Anything),
     /// Watch runs in a browser (needs the Python package)
     Dashboard(Anything),
-    /// Record market data (needs the Python package)
-    Collect(Anything),
 }
 
 /// Whatever follows is for the installed package to understand.
@@ -35,7 +33,6 @@ pub(super) fn run(command: &Command) -> Failure {
         Command::Train(_) => return train(),
         Command::Serve(_) => "serve",
         Command::Dashboard(_) => "dashboard",
-        Command::Collect(_) => "collect",
     };
     Failure::Usage(format!(
         "`{name}` needs Python, which this binary is built without. Install the package, in the repository:\n  \

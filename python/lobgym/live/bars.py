@@ -1,0 +1,107 @@
+"""Bars of one interval from trades and best quotes, as they come."""
+
+from __future__ import annotations
+
+from lobgym.live.store.schema import Bar, Tick
+
+__all__ = ["BarBuilder"]
+
+#: After a pause of more intervals than this, none of them gets a bar.
+MOST_EMPTY = 10_000
+
+
+class BarBuilder:
+    """Turns ticks into bars, by the exchange's clock (``time_ns``), aligned to multiples of the interval since 1970.
+
+    A bar has the trades' open, high, low, close (none without a trade) and volume; the mean spread and the mean imbalance
+    ``(bid size - ask size) / (bid size + ask size)``, weighted by the time for which each quote was the best; and the smallest difference
+    between the local and the exchange's stamps, which is the clocks' skew plus the shortest way. Time in which no quote is known does not
+    count. The first bar and the last are of what was seen of them: ``complete`` is false.
+    """
+
+    def __init__(self, interval_ns: int) -> None:
+        if interval_ns <= 0:
+            raise ValueError(f"interval_ns is {interval_ns}; legal: > 0")
+        self.interval_ns = interval_ns
+        self._bar: Bar | None = None
+        #: The best quote: spread and imbalance.
+        self._quote: tuple[float, float] | None = None
+        self._quote_id = -1
+        self._since = 0
+        self._weight = self._spread = self._imbalance = 0.0
+
+    def _fresh(self, start_ns: int, complete: bool) -> Bar:
+        self._weight = self._spread = self._imbalance = 0.0
+        self._since = max(self._since, start_ns)
+        return Bar(start_ns, self.interval_ns, None, None, None, None, 0.0, 0, 0, None, None, None, complete)
+
+    def _hold_until(self, time_ns: int) -> None:
+        """Counts the quote for the time up to now."""
+        if self._quote is not None and time_ns > self._since:
+            weight = float(time_ns - self._since)
+            self._weight += weight
+            self._spread += weight * self._quote[0]
+            self._imbalance += weight * self._quote[1]
+        self._since = max(self._since, time_ns)
+
+    def _finish(self, bar: Bar) -> Bar:
+        if self._weight > 0:
+            bar.spread, bar.imbalance = self._spread / self._weight, self._imbalance / self._weight
+        elif self._quote is not None:
+            # All came at one instant.
+            bar.spread, bar.imbalance = self._quote
+        return bar
+
+    def quote_lost(self) -> None:
+        """No quote is known from here on, until the next one: the connection is gone."""
+        self._hold_until(self._since)
+        self._quote = None
+
+    def add(self, tick: Tick) -> list[Bar]:
+        """Takes a tick, not earlier than the one before. Returns the bars that end before it."""
+        start = tick.time_ns - tick.time_ns % self.interval_ns
+        done: list[Bar] = []
+        bar = self._bar
+        if bar is None:
+            bar = self._fresh(start, complete=False)
+        elif start > bar.start_ns:
+            if (start - bar.start_ns) // self.interval_ns > MOST_EMPTY:
+                self._hold_until(bar.start_ns + self.interval_ns)
+                done.append(self._finish(bar))
+                self._quote = None
+                bar = self._fresh(start, complete=False)
+            while bar.start_ns < start:
+                end = bar.start_ns + self.interval_ns
+                self._hold_until(end)
+                done.append(self._finish(bar))
+                bar = self._fresh(end, complete=True)
+        self._bar = bar
+        if tick.exchange_ms is not None and tick.kind != "snapshot":
+            skew = tick.received_ns - tick.exchange_ms * 1_000_000
+            if bar.skew_ns is None or skew < bar.skew_ns:
+                bar.skew_ns = skew
+        if tick.kind == "trade" and tick.price is not None and tick.quantity is not None:
+            price = tick.price
+            if bar.open is None or bar.high is None or bar.low is None:
+                bar.open = bar.high = bar.low = price
+            bar.high, bar.low, bar.close = max(bar.high, price), min(bar.low, price), price
+            bar.volume += tick.quantity
+            bar.trades += 1
+        elif tick.kind == "best" and (tick.last_id or 0) >= self._quote_id:
+            self._take_quote(tick)
+            bar.quotes += 1
+        return done
+
+    def _take_quote(self, tick: Tick) -> None:
+        self._hold_until(tick.time_ns)
+        self._quote_id = tick.last_id or 0
+        bid, ask, bids, asks = tick.bid or 0.0, tick.ask or 0.0, tick.bid_size or 0.0, tick.ask_size or 0.0
+        self._quote = (ask - bid, (bids - asks) / (bids + asks) if bids + asks > 0 else 0.0)
+
+    def finish(self) -> list[Bar]:
+        """The bar that has begun, as far as it has come."""
+        bar, self._bar = self._bar, None
+        if bar is None:
+            return []
+        bar.complete = False
+        return [self._finish(bar)]

@@ -1,0 +1,252 @@
+"""What is made of a symbol's messages: gaps, duplicates, clocks, bars, and rows for a store."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Hashable
+
+from lobgym.live.bars import BarBuilder
+from lobgym.live.chain import Chain, Numbers, Verdict
+from lobgym.live.messages import Event, MalformedMessage, parse_message, parse_snapshot
+from lobgym.live.settings import Settings
+from lobgym.live.store import Incident, Tick
+from lobgym.live.writer import Writer
+
+__all__ = ["Collector"]
+
+#: Numbers of messages that are remembered, so that none is stored twice.
+_REMEMBERED = 1 << 16
+
+#: Incidents of one kind that are stored; all are counted.
+_MOST_INCIDENTS = 1_000
+
+#: Messages that wait for the first one with a stamp.
+_MOST_UNSTAMPED = 10_000
+
+#: A stamp that is so much further ahead of the latest one than the local clock says is no stamp.
+_LEAP_NS = 24 * 3600 * 10**9
+
+
+class _Seen:
+    """The latest numbers of one kind of message."""
+
+    def __init__(self) -> None:
+        self._order: deque[Hashable] = deque()
+        self._set: set[Hashable] = set()
+
+    def add(self, number: Hashable) -> bool:
+        """False if it has been seen."""
+        if number in self._set:
+            return False
+        self._set.add(number)
+        self._order.append(number)
+        if len(self._order) > _REMEMBERED:
+            self._set.discard(self._order.popleft())
+        return True
+
+
+class Collector:
+    """What is known of one symbol, and what is done with each message."""
+
+    def __init__(self, settings: Settings, writer: Writer) -> None:
+        self.settings, self._writer = settings, writer
+        #: Messages stored, by kind; and what else happened, by cause.
+        self.kinds: Counter[str] = Counter()
+        self.causes: Counter[str] = Counter()
+        self.bars = 0
+        #: The smallest difference between the local and the exchange's stamps: the clocks' skew and the shortest way.
+        self.skew_ns: int | None = None
+        #: Set when the book is stale: a snapshot is wanted.
+        self.stale = asyncio.Event()
+        self.stale.set()
+        self._chain = Chain()
+        self._bars = BarBuilder(settings.interval_ns)
+        self._seen = {kind: _Seen() for kind in ("depth", "best", "trade")}
+        self._sequence = self._incidents = self._frames = 0
+        #: The exchange's clock, 0: not known yet; and the local one at the latest message.
+        self._time_ns = self._latest_ns = 0
+        self._unstamped: list[tuple[Event, int]] = []
+        #: The number of the latest depth update.
+        self._latest: int | None = None
+        #: Depth updates behind one that is missing, and since when.
+        self._early: dict[Numbers, tuple[Event, int]] = {}
+        self._early_since = 0.0
+
+    def incident(self, kind: str, detail: str) -> None:
+        """Counts what happened and notes it, with where."""
+        self.causes[kind] += 1
+        if self.causes[kind] > _MOST_INCIDENTS:
+            return
+        self._incidents += 1
+        self._writer.incident(Incident(self._incidents, time.time_ns(), self._sequence, kind, detail[:500]))
+
+    def frame(self, frame: str | bytes) -> None:
+        """Takes what came in a frame."""
+        self._frames += 1
+        received_ns = time.time_ns()
+        try:
+            if isinstance(frame, bytes):
+                raise MalformedMessage("is binary; legal: text")
+            event = parse_message(frame, self.settings.symbol)
+            if event is not None and event.exchange_ms is not None and self._time_ns:
+                leap = event.exchange_ms * 1_000_000 - self._time_ns
+                if leap > _LEAP_NS + max(0, received_ns - self._latest_ns):
+                    raise MalformedMessage(f"E is {event.exchange_ms}, {leap // 10**9} s ahead; legal: less than a day")
+        except MalformedMessage as error:
+            self.incident(
+                "malformed", f"frame {self._frames}, behind sequence {self._sequence}: {error}: {frame[:120]!r}"
+            )
+            return
+        if event is None:
+            return
+        if event.kind == "depth":
+            self._depth(event, received_ns)
+        elif self._seen[event.kind].add(event.last_id):
+            self._store(event, received_ns)
+        else:
+            self.causes["duplicate"] += 1
+
+    def _store(self, event: Event, received_ns: int) -> None:
+        """Gives a message its place."""
+        if event.exchange_ms is None:
+            if not self._time_ns and len(self._unstamped) < _MOST_UNSTAMPED:
+                # Nothing has said yet what time it is at the exchange.
+                self._unstamped.append((event, received_ns))
+                return
+        else:
+            exchange_ns = event.exchange_ms * 1_000_000
+            known, self._time_ns = self._time_ns, max(self._time_ns, exchange_ns)
+            if event.kind != "snapshot" and (self.skew_ns is None or received_ns - exchange_ns < self.skew_ns):
+                self.skew_ns = received_ns - exchange_ns
+            if not known:
+                self._place_unstamped()
+        self._time_ns = self._time_ns or received_ns
+        self._latest_ns = received_ns
+        self._place(event, received_ns)
+
+    def _place_unstamped(self) -> None:
+        """Gives their places to messages that came before the first stamp."""
+        waiting, self._unstamped = self._unstamped, []
+        for event, received_ns in waiting:
+            self._time_ns = self._time_ns or received_ns
+            self._place(event, received_ns)
+
+    def _place(self, event: Event, received_ns: int) -> None:
+        self._sequence += 1
+        tick = Tick(
+            self._sequence,
+            event.kind,
+            received_ns,
+            self._time_ns,
+            event.exchange_ms,
+            event.first_id,
+            event.last_id,
+            event.previous_id,
+            event.price,
+            event.quantity,
+            event.side,
+            event.bid,
+            event.bid_size,
+            event.ask,
+            event.ask_size,
+            event.payload,
+        )
+        self.kinds[event.kind] += 1
+        bars = self._bars.add(tick)
+        if bars:
+            self.bars += len(bars)
+            self._writer.bars(bars)
+        self._writer.tick(tick)
+
+    def _depth(self, event: Event, received_ns: int) -> None:
+        numbers = (event.first_id or 0, event.last_id or 0, event.previous_id)
+        if not self._seen["depth"].add(numbers):
+            self.causes["duplicate"] += 1
+            return
+        if self._is_early(numbers):
+            # The missing one may only be late.
+            if not self._early:
+                self._early_since = time.monotonic()
+            self._early[numbers] = event, received_ns
+            if len(self._early) >= self.settings.reorder_updates:
+                self.give_up_missing()
+            return
+        self._apply(numbers, event, received_ns)
+        waiting = sorted(self._early)
+        for early in waiting:
+            if not self._is_early(early):
+                self.causes["reordered"] += 1
+                self._apply(early, *self._early.pop(early))
+
+    def _is_early(self, numbers: Numbers) -> bool:
+        """Whether updates before this one are missing, of those stored or of the book."""
+        first, last, previous = numbers
+        if (latest := self._latest) is not None and last > latest:
+            return previous != latest if previous is not None else first > latest + 1
+        return self._chain.judge(numbers) is Verdict.GAP
+
+    def _apply(self, numbers: Numbers, event: Event, received_ns: int) -> None:
+        if self._chain.update(numbers) is Verdict.OVERLAPS:
+            self.causes["overlapping_update"] += 1
+        self._latest = max(numbers[1], self._latest or 0)
+        self._store(event, received_ns)
+
+    def give_up_missing(self) -> None:
+        """Depth updates before those that wait are missing: the book is stale until a snapshot."""
+        if not self._early:
+            return
+        waiting = sorted(self._early.items(), key=lambda item: item[0][:2])
+        self._early = {}
+        first = waiting[0][0]
+        reached = self._chain.reached
+        self.incident(
+            "gap", f"the book has reached update {reached}, the next is U {first[0]}, u {first[1]}, pu {first[2]}"
+        )
+        self._chain.lose()
+        self._store(
+            Event("gap", first_id=None if reached is None else reached + 1, last_id=first[0] - 1), time.time_ns()
+        )
+        for numbers, (event, received_ns) in waiting:
+            self._apply(numbers, event, received_ns)
+        self.stale.set()
+
+    def overdue(self) -> bool:
+        """Whether a missing update has been waited for long enough."""
+        return bool(self._early) and time.monotonic() - self._early_since > self.settings.reorder_seconds
+
+    def snapshot(self, text: str) -> bool:
+        """Takes a snapshot over. False if the updates since do not reach across it.
+
+        Raises:
+            MalformedMessage: If it is none.
+
+        """
+        event = parse_snapshot(text)
+        fits = self._chain.snapshot(event.last_id or 0)
+        self._store(event, time.time_ns())
+        self.causes["snapshot"] += 1
+        if fits:
+            self.stale.clear()
+        return fits
+
+    def disconnected(self) -> None:
+        """What comes next may be anything; the numbers of depth updates will tell."""
+        self._bars.quote_lost()
+
+    def finish(self) -> None:
+        """Writes what has begun."""
+        self.give_up_missing()
+        self._place_unstamped()
+        bars = self._bars.finish()
+        self.bars += len(bars)
+        self._writer.bars(bars)
+
+    def line(self) -> str:
+        """How it goes, for a terminal."""
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kinds.items()))
+        causes = ", ".join(f"{count} {cause}" for cause, count in sorted(self.causes.items()))
+        skew = "" if self.skew_ns is None else f"; clock {self.skew_ns / 1e6:+.1f} ms"
+        written = f"{self._writer.ticks} stored in {self._writer.batches} batches, {self._writer.waiting} waiting"
+        return f"{kinds or 'no message yet'}; {self.bars} bars; {written}{skew}{'; ' if causes else ''}{causes}"

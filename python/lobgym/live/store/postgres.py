@@ -1,0 +1,114 @@
+"""The store in a server: PostgreSQL."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import conninfo
+
+from lobgym.live.errors import StoreError
+from lobgym.live.store.base import Store
+from lobgym.live.store.schema import Table
+
+__all__ = ["PostgresStore"]
+
+#: Rows that an export has in memory.
+_CHUNK = 100_000
+
+#: What two processes that make the tables at once wait for.
+_LOCK = 0x6C6F6267796D
+
+
+class PostgresStore(Store):
+    """A PostgreSQL database; several collectors may write to it."""
+
+    index_long = True
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        try:
+            parts = conninfo.conninfo_to_dict(url)
+        except psycopg.Error as error:
+            raise StoreError(f"the URL of the store cannot be read: {error}") from None
+        host, database = parts.get("host", "localhost"), parts.get("dbname", "")
+        self._url, self.name, self.read_only = url, f"postgresql://{host}/{database}", read_only
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+        self.connect()
+        if not read_only:
+            self.prepare()
+
+    def connect(self) -> None:
+        """Opens the database, anew if it is open."""
+        self.close()
+        try:
+            connection = psycopg.connect(self._url, autocommit=True, connect_timeout=10)
+            connection.read_only = self.read_only
+            self._connection = connection
+        except psycopg.Error as error:
+            raise StoreError(f"cannot connect to {self.name}: {self.failure(error)}") from error
+
+    def close(self) -> None:
+        """Lets go of the database."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
+        if self._connection is None:
+            raise StoreError(f"{self.name} is closed")
+        return self._connection
+
+    def prepare(self) -> None:
+        """Makes what tables are missing."""
+        # CREATE TABLE IF NOT EXISTS is not safe against another one at the same moment.
+        self._guarded("cannot lock", lambda: self.execute("SELECT pg_advisory_lock(%s)", (_LOCK,)))
+        try:
+            super().prepare()
+        finally:
+            self._guarded("cannot unlock", lambda: self.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,)))
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows that a statement gives."""
+        done = self._open().execute(statement.encode(), tuple(values))
+        return done.fetchall() if done.description else []
+
+    def load(self, table: Table, values: list[tuple[Any, ...]]) -> None:
+        """Inserts rows."""
+        copy = f"COPY {table.name} ({', '.join(table.columns)}) FROM STDIN"
+        with self._open().cursor() as cursor, cursor.copy(copy.encode()) as stream:
+            for row in values:
+                stream.write_row(row)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing of what is inside."""
+        with self._open().transaction():
+            yield
+
+    def failure(self, error: Exception) -> str | None:
+        """What the database says went wrong."""
+        return str(error).split("\n", 1)[0] if isinstance(error, psycopg.Error) else None
+
+    def export(self, table: Table, condition: str, values: Sequence[Any], target: Path) -> int:
+        """Writes rows into a Parquet file."""
+        import duckdb
+
+        from lobgym.live.store.duck import DuckStore, copy_to_parquet
+
+        query = f"SELECT {', '.join(table.columns)} FROM {table.name} WHERE {condition} ORDER BY {', '.join(table.key)}"
+        with tempfile.TemporaryDirectory(prefix="lobgym-export-") as directory:
+            connection = self._open()
+            store = DuckStore(Path(directory) / "export.duckdb")
+            with store, connection.transaction(), connection.cursor("export") as cursor:
+                cursor.execute(query.encode(), tuple(values))
+                while chunk := cursor.fetchmany(_CHUNK):
+                    store.load(table, chunk)
+                store.close()
+            with duckdb.connect(str(store.path), read_only=True) as copied:
+                return copy_to_parquet(
+                    copied, f"SELECT * FROM {table.name} ORDER BY {', '.join(table.key)}", (), target
+                )

@@ -1,0 +1,365 @@
+"""What is collected over a real websocket is what was recorded, row by row, whatever goes wrong on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live_session import (
+    QUICK,
+    SAMPLES,
+    Collector,
+    Faults,
+    Settings,
+    best_levels,
+    book_of,
+    collect,
+    play,
+    rows_of,
+    sample,
+    stored,
+    with_feed,
+)
+
+from lobgym.live.errors import CollectError, LiveError
+from lobgym.live.store import Bar, Incident, Store, StoreError, Tick, open_store
+from lobgym.live.store.base import Batch
+from lobgym.live.store.duck import DuckStore
+from lobgym.live.writer import Writer
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    with open_store(str(tmp_path / "ticks.duckdb")) as opened:
+        yield opened
+
+
+def ticks(store: Store, venue: str = "binance") -> list[Tick]:
+    return [tick for _, tick in store.ticks(venue, "BTCUSDT")]
+
+
+def depth(all_ticks: list[Tick]) -> list[Any]:
+    return [(tick.kind, tick.payload, tick.first_id, tick.last_id, tick.previous_id) for tick in all_ticks]
+
+
+def by_kind(rows: list[Any]) -> dict[str, list[Any]]:
+    return {kind: [row for row in rows if row[0] == kind] for kind in ("depth", "best", "trade")}
+
+
+def book_of_lines(lines: list[Any]) -> Any:
+    rows = []
+    for line in lines:
+        data = line.data
+        if line.stream is None:
+            rows.append(("snapshot", line.text, None, data["lastUpdateId"], None))
+        elif data.get("e") == "depthUpdate":
+            rows.append(("depth", line.text, data["U"], data["u"], data.get("pu")))
+    return book_of(rows)
+
+
+@pytest.mark.parametrize("venue", list(SAMPLES))
+def test_stored_rows_equal_the_recording(venue: str, store: Store) -> None:
+    lines = sample(venue, 3_000)
+    done = play(lines, store, settings=replace(QUICK, venue=venue))
+    assert stored(store, venue) == rows_of(lines)
+    assert done.causes["gap"] == done.causes["malformed"] == done.causes["duplicate"] == 0
+    assert best_levels(book_of(depth(ticks(store, venue)))) == best_levels(book_of_lines(lines))
+    (run,) = store.runs()
+    assert (run["ending"], run["ticks"]) == ("end of recording", len(ticks(store, venue)))
+    assert [each.kind for each in store.incidents(1)] == ["connected"]
+
+
+def test_disconnects_lose_and_repeat_nothing(store: Store) -> None:
+    lines = sample()
+    done = play(lines, store, Faults(drop_every=200))
+    assert stored(store) == rows_of(lines)
+    assert done.causes["disconnected"] == 7 and done.causes["connected"] == 8
+    assert done.causes["gap"] == 0
+    assert Counter(each.kind for each in store.incidents(1)) == {"connected": 8, "disconnected": 7}
+
+
+def test_duplicates_are_dropped(store: Store) -> None:
+    lines = sample()
+    done = play(lines, store, Faults(duplicate_every=3))
+    assert stored(store) == rows_of(lines)
+    assert done.causes["duplicate"] == 500
+
+
+@pytest.mark.parametrize("venue", list(SAMPLES))
+def test_a_gap_is_found_and_healed_by_a_snapshot(venue: str, store: Store) -> None:
+    lines = sample(venue)
+    messages = [line for line in lines if line.stream is not None]
+    lost = next(
+        n for n in range(len(messages) // 2 + 1, len(messages)) if messages[n - 1].data.get("e") == "depthUpdate"
+    )
+    # Slow enough for the snapshot to come before the end.
+    span = (lines[-1].stamp_ns - lines[0].stamp_ns) / 1e9
+    done = play(lines, store, Faults(gap_every=lost), speed=span / 1.5, settings=replace(QUICK, venue=venue))
+    assert done.causes["gap"] == 1 and done.kinds["gap"] == 1
+    # Depth updates behind the gap wait a moment for the missing one, while quotes and trades go on.
+    assert by_kind(stored(store, venue)) == by_kind(rows_of(messages[: lost - 1] + messages[lost:]))
+    collected = ticks(store, venue)
+    (gap,) = [tick for tick in collected if tick.kind == "gap"]
+    assert sum(tick.kind == "snapshot" and tick.sequence > gap.sequence for tick in collected) >= 1
+    assert best_levels(book_of(depth(collected))) == best_levels(book_of_lines(lines))
+    if venue == "binance":
+        assert (gap.first_id, gap.last_id) == (messages[lost - 1].data["U"], messages[lost - 1].data["u"])
+
+
+def test_reordered_depth_updates_are_put_in_order(store: Store) -> None:
+    lines = sample()
+    done = play(lines, store, Faults(reorder_every=7))
+    found, true = stored(store), rows_of(lines)
+    assert sorted(found, key=repr) == sorted(true, key=repr)
+    assert [row for row in found if row[0] == "depth"] == [row for row in true if row[0] == "depth"]
+    assert done.causes["gap"] == 0
+
+
+def test_a_depth_update_behind_its_successor_is_no_gap(store: Store) -> None:
+    lines = [line for line in sample(first=3_000) if line.stream is None or line.data.get("e") == "depthUpdate"]
+    done = play(lines, store, Faults(reorder_every=50), speed=20)
+    assert done.causes["reordered"] >= 2 and done.causes["gap"] == 0
+    assert stored(store) == rows_of(lines)
+
+
+def test_malformed_messages_are_counted_and_located(store: Store) -> None:
+    lines = sample()
+    done = play(lines, store, Faults(malformed_every=100))
+    assert stored(store) == rows_of(lines)
+    assert done.causes["malformed"] == 15
+    found = [each for each in store.incidents(1) if each.kind == "malformed"]
+    assert len(found) == 15 and found[0].detail.startswith("frame 100, behind sequence ")
+    assert "JSON" in found[0].detail and '{"stream"' in found[0].detail
+
+
+def test_oversized_frames_end_the_connection_only(store: Store) -> None:
+    lines = sample()
+    done = play(lines, store, Faults(oversize_every=500, oversize_bytes=2 << 20))
+    assert stored(store) == rows_of(lines)
+    assert done.causes["oversized"] == 3
+
+
+def test_a_stalled_connection_is_given_up(store: Store) -> None:
+    lines = sample()
+    done = play(lines, store, Faults(stall_after=700), settings=replace(QUICK, stall_seconds=0.5))
+    assert stored(store) == rows_of(lines)
+    assert done.causes["stalled"] == 1 and done.causes["connected"] == 2
+
+
+class Rows(Writer):
+    """What a collector gives to be written."""
+
+    def __init__(self) -> None:
+        self.ticks_of_it: list[Tick] = []
+        self.noted: list[Incident] = []
+
+    def tick(self, tick: Tick) -> None:
+        self.ticks_of_it.append(tick)
+
+    def incident(self, incident: Incident) -> None:
+        self.noted.append(incident)
+
+    def bars(self, bars: list[Bar]) -> None:
+        pass
+
+
+def trade(number: int, stamp: int, **more: Any) -> str:
+    data = {"e": "trade", "E": stamp, "s": "BTCUSDT", "t": number, "p": "1.5", "q": "2", "T": stamp, "m": True, **more}
+    return json.dumps({"stream": "btcusdt@trade", "data": data})
+
+
+QUOTE = '{"stream":"btcusdt@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"1.4","B":"1","a":"1.6","A":"2"}}'
+
+
+def test_messages_before_the_first_stamp_have_its_time() -> None:
+    rows = Rows()
+    collector = Collector(Settings(), rows)
+    collector.snapshot('{"lastUpdateId":5,"bids":[],"asks":[]}')
+    collector.frame(QUOTE)
+    assert rows.ticks_of_it == []
+    collector.frame(trade(1, 1_700_000_000_000))
+    collector.frame(trade(2, 1_699_999_999_000))
+    found = [(tick.kind, tick.time_ns // 10**6) for tick in rows.ticks_of_it]
+    assert found == [(kind, 1_700_000_000_000) for kind in ("snapshot", "best", "trade", "trade")]
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (trade(2, 1_700_090_000_000), "E is 1700090000000, 90000 s ahead; legal: less than a day"),
+        (trade(2, -1), "E is -1; legal: an integer from 0 to"),
+        (trade(2, 1, p="nan"), "p is 'nan'; legal: a finite positive number in a text"),
+        (trade(2, 1, p="-3"), "p is '-3'"),
+        (trade(2, 1, q=3), "q is 3; legal"),
+        (trade(2, 1, m="yes"), "m is 'yes'; legal: true, false"),
+        (trade(2**63, 1), f"t is {2**63}; legal"),
+        (trade(2, 1, s="ETHUSDT"), "s is 'ETHUSDT'; legal: 'BTCUSDT'"),
+        (trade(2, 1, e="kline"), "e is 'kline'; legal: 'depthUpdate', 'trade', 'bookTicker'"),
+        ('{"stream":"x","data":3}', "data is 3; legal: a JSON object"),
+        ("[1]", "is [1]; legal: a JSON object"),
+        ("[" * 200_000, "no JSON that can be read"),
+        ('{"e":', "JSON ends or breaks at character 5"),
+        ('{"e":"depthUpdate","s":"BTCUSDT","E":1,"U":9,"u":8,"b":[],"a":[]}', "U is 9 and u is 8; legal: U <= u"),
+        ('{"e":"depthUpdate","s":"BTCUSDT","E":1,"U":8,"u":8,"b":[["1"]],"a":[]}', "b has ['1']; legal: [price, size]"),
+        (b"binary", "is binary; legal: text"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_reason(frame: str | bytes, reason: str) -> None:
+    rows = Rows()
+    collector = Collector(Settings(), rows)
+    collector.frame(trade(1, 1_700_000_000_000))
+    collector.frame(frame)
+    assert len(rows.ticks_of_it) == 1 and collector.causes["malformed"] == 1
+    assert reason in rows.noted[0].detail and "frame 2, behind sequence 1" in rows.noted[0].detail
+
+
+def naive_bars(collected: list[Tick], interval: int) -> dict[int, Any]:
+    """Bars from all ticks at once: a step function of the quote, integrated over each interval."""
+    bars = {}
+    first, last = collected[0].time_ns // interval, collected[-1].time_ns // interval
+    quotes = [tick for tick in collected if tick.kind == "best"]
+    for number in range(first, last + 1):
+        begin, end = number * interval, min((number + 1) * interval, collected[-1].time_ns)
+        trades = [tick for tick in collected if tick.kind == "trade" and tick.time_ns // interval == number]
+        prices = [tick.price for tick in trades]
+        weight = spread = imbalance = 0.0
+        for quote, after in zip(quotes, [*quotes[1:], None], strict=True):
+            until = after.time_ns if after is not None else collected[-1].time_ns
+            held = min(until, end) - max(quote.time_ns, begin)
+            if held > 0:
+                bid, ask, bids, asks = quote.bid, quote.ask, quote.bid_size, quote.ask_size
+                assert bid is not None and ask is not None and bids is not None and asks is not None
+                weight += held
+                spread += held * (ask - bid)
+                imbalance += held * (bids - asks) / (bids + asks)
+        skews = [
+            tick.received_ns - tick.exchange_ms * 10**6
+            for tick in collected
+            if tick.time_ns // interval == number and tick.exchange_ms is not None and tick.kind != "snapshot"
+        ]
+        bars[number * interval] = (
+            *((prices[0], max(prices), min(prices), prices[-1]) if prices else [None] * 4),
+            *(sum(tick.quantity for tick in trades), len(trades)),
+            sum(quote.time_ns // interval == number for quote in quotes),
+            *((spread / weight, imbalance / weight) if weight else (None, None)),
+            min(skews, default=None),
+            number not in (first, last),
+        )
+    return bars
+
+
+@pytest.mark.parametrize("interval_ms", [100, 5_000])
+def test_bars_equal_a_naive_computation(interval_ms: int, store: Store) -> None:
+    interval = interval_ms * 10**6
+    play(sample("binance-usdm", 2_500), store, settings=replace(QUICK, venue="binance-usdm", interval_ns=interval))
+    true = naive_bars(ticks(store, "binance-usdm"), interval)
+    found = {bar.start_ns: bar for _, bar in store.bars("binance-usdm", "BTCUSDT")}
+    assert list(found) == list(true) and len(found) > 1
+    for start, values in true.items():
+        bar = found[start]
+        assert (bar.open, bar.high, bar.low, bar.close, bar.trades, bar.quotes) == (*values[:4], *values[5:7])
+        assert bar.volume == pytest.approx(values[4], rel=1e-12)
+        assert (bar.skew_ns, bar.complete) == values[9:]
+        # A bar without time in it (a quote at the very end) has the last quote's.
+        if values[7] is not None:
+            assert bar.spread == pytest.approx(values[7], rel=1e-9)
+            assert bar.imbalance == pytest.approx(values[8], rel=1e-9, abs=1e-12)
+
+
+class AbsentStore(DuckStore):
+    """A store that goes away for some batches, once before and once after its commit."""
+
+    refused = 0
+
+    def connect(self) -> None:
+        if 0 < self.refused < 3:
+            self.refused += 1
+            raise StoreError("the server is away")
+        super().connect()
+
+    def write(self, batch: Batch) -> bool:
+        if batch.number == 2 and not self.refused:
+            self.refused = 1
+            raise StoreError("the server has gone")
+        done = super().write(batch)
+        if batch.number == 4 and done:
+            raise StoreError("the connection broke, and nobody knows whether that was written")
+        return done
+
+
+def test_a_store_that_comes_back_has_every_row_once(tmp_path: Path) -> None:
+    lines = sample()
+    with AbsentStore(tmp_path / "ticks.duckdb") as store:
+        play(lines, store)
+        assert store.refused == 3
+        assert stored(store) == rows_of(lines)
+        assert store.runs()[0]["batches"] >= 7
+
+
+class LostStore(DuckStore):
+    """A store that goes away for good."""
+
+    def write(self, batch: Batch) -> bool:
+        if batch.number > 2:
+            raise StoreError("no space left")
+        return super().write(batch)
+
+
+def test_a_store_that_stays_away_ends_the_collection_with_whole_batches(tmp_path: Path) -> None:
+    lines = sample()
+    with LostStore(tmp_path / "ticks.duckdb") as store:
+        with pytest.raises(CollectError, match=r"store has failed for .* none in part; no space left"):
+            play(lines, store, settings=replace(QUICK, batch_seconds=60.0, buffer_rows=600))
+        kept = stored(store)
+        assert kept == rows_of(lines)[: len(kept)] and 390 <= len(kept) <= 400
+        assert store.runs()[0]["ticks"] == 400
+
+
+def test_no_threads_are_left(store: Store) -> None:
+    play(sample(first=300), store)
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("lobgym-store")]
+
+
+def test_a_feed_that_is_not_there_is_named(store: Store) -> None:
+    settings = replace(QUICK, url="ws://127.0.0.1:9", attempts=2)
+    with pytest.raises(CollectError, match=r"cannot connect to ws://127.0.0.1:9/stream\?.* 2 times"):
+        asyncio.run(collect(settings, store))
+    assert "failed: cannot connect" in store.runs()[0]["ending"]
+
+
+def test_plain_streams_and_subscriptions_are_served() -> None:
+    lines = sample(first=400)
+
+    async def act(url: str, feed: Any) -> list[str]:
+        from websockets.asyncio.client import connect
+
+        async with connect(f"{url}/ws/btcusdt@trade") as plain:
+            await plain.send('{"method":"LIST_SUBSCRIPTIONS","id":3}')
+            return [str(message) async for message in plain]
+
+    found = asyncio.run(with_feed(lines, Faults(), None, act))
+    trades = [line.text for line in lines if line.data.get("e") == "trade"]
+    answers = [text for text in found if '"result"' in text]
+    assert [text for text in found if '"result"' not in text] == [text[text.index("data") + 6 : -1] for text in trades]
+    assert answers in ([], ['{"result": ["btcusdt@trade"], "id": 3}'])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"venue": "nyse"}, "venue is 'nyse'; legal: binance, binance-usdm"),
+        ({"symbol": "btc/usdt"}, "symbol is 'btc/usdt'; legal"),
+        ({"url": "http://x"}, "url is 'http://x'; legal: ws://..., wss://..."),
+        ({"stall_seconds": 0.0}, "stall_seconds is 0.0; legal: a finite number > 0"),
+        ({"buffer_rows": 10}, r"buffer_rows is 10; legal: batch_rows \(5000\) or more"),
+    ],
+)
+def test_wrong_settings_are_named(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(LiveError, match=message):
+        Settings(**wrong)

@@ -1,0 +1,196 @@
+"""The commands as processes: killed, stopped, with a full disk, and used wrongly."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live_session import Faults, Line, duckdb, rows_of, sample, stored, with_feed
+
+from lobgym.live.store import open_store
+
+RUN = [sys.executable, "-m", "lobgym.live"]
+
+
+def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*RUN, *arguments], capture_output=True, text=True, timeout=60, **options)
+
+
+def collecting(url: str, store: Path, *more: str) -> list[str]:
+    return [*RUN, "collect", "--url", url, "--store", str(store), "--batch-rows", "100", *more]
+
+
+def while_collecting(lines: list[Line], store: Path, speed: float, number: int, least: int) -> tuple[int, str]:
+    """Sends a signal to a collector when the feed has played so many messages; then, after a kill, collects the rest with another."""
+
+    async def act(url: str, feed: Any) -> tuple[int, str]:
+        arguments = collecting(url, store, "--batch-seconds", "0.2")
+        first = await asyncio.create_subprocess_exec(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        while feed.played < least:
+            assert first.returncode is None
+            await asyncio.sleep(0.005)
+        first.send_signal(number)
+        output, _ = await first.communicate()
+        if number == signal.SIGKILL:
+            second = await asyncio.create_subprocess_exec(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            output, _ = await asyncio.wait_for(second.communicate(), 60)
+            assert second.returncode == 0, output
+        return first.returncode or 0, output.decode()
+
+    done: tuple[int, str] = asyncio.run(with_feed(lines, Faults(), speed, act))
+    return done
+
+
+def whole_batches(store: Path) -> None:
+    """Each batch says which ticks it has; they are there, and no others."""
+    with duckdb.connect(str(store), read_only=True) as connection:
+        wrong = connection.execute(
+            "SELECT b.run, b.batch, b.ticks, count(t.sequence) FROM batches b LEFT JOIN ticks t ON t.run = b.run "
+            "AND t.sequence BETWEEN b.first_sequence AND b.last_sequence GROUP BY ALL HAVING b.ticks <> count(t.sequence)"
+        ).fetchall()
+        assert wrong == []
+        (counts,) = connection.execute(
+            "SELECT (SELECT sum(ticks) FROM batches), (SELECT count(*) FROM ticks)"
+        ).fetchall()
+        assert counts[0] == counts[1]
+        assert connection.execute("SELECT count(*) FROM (SELECT DISTINCT run, sequence FROM ticks)").fetchall() == [
+            counts[1:]
+        ]
+
+
+def test_a_killed_collector_leaves_whole_batches_and_another_goes_on(tmp_path: Path) -> None:
+    lines, store = sample(first=2_000), tmp_path / "ticks.duckdb"
+    code, _ = while_collecting(lines, store, 8.0, signal.SIGKILL, 900)
+    assert code == -signal.SIGKILL
+    whole_batches(store)
+    with open_store(str(store), read_only=True) as opened:
+        runs = opened.runs()
+        assert [run["ending"] for run in runs] == [None, "end of recording"]
+        found, true = stored(opened), rows_of(lines)
+    # The first run has the beginning, the second one the end; between them is what was on its way.
+    before = next(n for n, (a, b) in enumerate(zip(found, true, strict=False)) if a != b)
+    assert 100 <= before <= 900 + 1
+    assert found[before:] == true[len(true) - (len(found) - before) :]
+
+
+def test_a_stopped_collector_writes_everything(tmp_path: Path) -> None:
+    lines, store = sample(first=2_000), tmp_path / "ticks.duckdb"
+    for number in (signal.SIGTERM, signal.SIGINT):
+        code, output = while_collecting(lines, store, 8.0, number, 300)
+        assert code == 0, output
+    whole_batches(store)
+    with open_store(str(store), read_only=True) as opened:
+        assert [run["ending"] for run in opened.runs()] == ["stopped", "stopped"]
+        ticks = [
+            tick
+            for run, tick in opened.ticks("binance", "BTCUSDT")
+            if run == 1 and tick.kind not in ("snapshot", "gap")
+        ]
+        bars = [bar for run, bar in opened.bars("binance", "BTCUSDT") if run == 1]
+    assert len(ticks) >= 250
+    assert sum(bar.trades for bar in bars) == sum(tick.kind == "trade" for tick in ticks)
+    assert not bars[-1].complete
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits on file sizes")
+def test_a_full_disk_stops_the_collection_with_nothing_half_written(tmp_path: Path) -> None:
+    lines, store = sample(first=3_000), tmp_path / "ticks.duckdb"
+    # Files may grow to so much: as on a disk that fills up.
+    limit = 100_000
+    code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
+    code += "import sys; from lobgym.live.command import main; sys.exit(main(sys.argv[1:]))"
+
+    async def act(url: str, feed: Any) -> tuple[int | None, str]:
+        arguments = [*collecting(url, store, "--store-patience-seconds", "0.5", "--buffer-rows", "2000")[3:]]
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", code, *arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        output, _ = await asyncio.wait_for(child.communicate(), 60)
+        return child.returncode, output.decode()
+
+    returned, output = asyncio.run(with_feed(lines, Faults(), None, act))
+    assert returned == 1, output
+    assert "the store has failed for" in output and "none in part" in output, output
+    assert "Traceback" not in output
+    whole_batches(store)
+    with open_store(str(store), read_only=True) as opened:
+        kept = stored(opened)
+    assert 0 < len(kept) < 3_000 and kept == rows_of(lines)[: len(kept)]
+
+
+def test_a_recording_is_collected_from_the_command_line(tmp_path: Path) -> None:
+    lines = sample(first=200)
+    recording, store = tmp_path / "feed", tmp_path / "ticks.duckdb"
+    recording.write_text("".join(f"{line.stamp_ns} {line.text}\n" for line in lines))
+    feed = subprocess.Popen(
+        [*RUN, "replay-feed", str(recording), "--port", "0", "--speed", "max"], stdout=subprocess.PIPE, text=True
+    )
+    assert feed.stdout is not None
+    url = feed.stdout.readline().strip()
+    done = command("collect", "--url", url, "--store", str(store), "--interval", "1s")
+    assert done.returncode == 0, done.stderr
+    assert feed.wait(20) == 0
+    feed.stdout.close()
+    assert "201 stored" in done.stdout
+    info = command("store", "info", str(store))
+    assert info.returncode == 0 and "BTCUSDT" in info.stdout and "end of recording" in info.stdout
+    parquet = tmp_path / "bars.parquet"
+    exported = command("store", "export", str(store), "--parquet", str(parquet), "--table", "bars")
+    assert exported.returncode == 0, exported.stderr
+    bars = duckdb.sql(f"SELECT sum(trades) FROM '{parquet}'").fetchall()[0][0]
+    assert bars == sum(line.data.get("e") == "trade" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["collect", "--interval", "5x"], 1, "interval is '5x'; legal: a number and ms, s, m or h"),
+        (["collect", "--venue", "nyse"], 2, "invalid choice: 'nyse'"),
+        (["collect", "--store", "mysql://x"], 1, "store is 'mysql://x'; legal: a path, or postgresql://..."),
+        (["replay-feed", "nothing.gz", "--port", "0"], 1, "cannot read nothing.gz"),
+        (["replay-feed", "nothing.gz", "--port", "99999"], 2, "'99999'; legal: 0 (any that is free) to 65535"),
+        (["store", "info", "nothing.duckdb"], 1, "there is no store nothing.duckdb"),
+    ],
+)
+def test_wrong_use_is_named(
+    arguments: list[str], code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    from lobgym.live.command import main
+
+    monkeypatch.chdir(tmp_path)
+    try:
+        returned = main(arguments)
+    except SystemExit as ending:
+        returned = int(str(ending.code))
+    assert returned == code
+    assert message in capsys.readouterr().err
+
+
+def test_without_a_network_the_way_to_a_recording_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    from lobgym.live import settings
+    from lobgym.live.command import main
+
+    nowhere = settings.Venue("ws://127.0.0.1:9", "http://127.0.0.1:9")
+    monkeypatch.setitem(settings.VENUES, "binance", nowhere)
+    began = time.monotonic()
+    store = str(tmp_path / "ticks.duckdb")
+    assert main(["collect", "--store", store, "--attempts", "2", "--backoff-seconds", "0.01"]) == 1
+    assert time.monotonic() - began < 20
+    message = capsys.readouterr().err
+    assert "cannot connect to ws://127.0.0.1:9" in message and "give --url" in message and "replay-feed FILE" in message
+
+
+def test_the_package_says_what_it_needs() -> None:
+    code = "import sys; sys.modules['duckdb'] = None; from lobgym.live.command import main; sys.exit(main(['store', 'info']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ))
+    assert done.returncode == 1
+    assert "a store needs duckdb: pip install 'lobgym[live]'" in done.stderr

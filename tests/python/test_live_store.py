@@ -1,0 +1,187 @@
+"""What is written is read back, by every store alike: a file, and a PostgreSQL server where LOBGYM_TEST_POSTGRES names one."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live_session import QUICK, duckdb, play, rows_of, sample, stored
+
+from lobgym.live.store import Bar, Batch, Incident, Store, StoreError, Tick, open_store
+
+SERVER = os.environ.get("LOBGYM_TEST_POSTGRES")
+needs_server = pytest.mark.skipif(SERVER is None, reason="needs a PostgreSQL server: make test-services")
+
+
+def postgres_schema() -> str:
+    """The URL of an empty schema in the server."""
+    import psycopg
+
+    assert SERVER is not None
+    name = f"lobgym_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(SERVER, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}".encode())
+    return f"{SERVER}{'&' if '?' in SERVER else '?'}options=-csearch_path%3D{name}"
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgresql", marks=needs_server)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(tmp_path / "ticks.duckdb") if request.param == "duckdb" else postgres_schema()
+
+
+@pytest.fixture
+def store(place: str) -> Iterator[Store]:
+    with open_store(place) as opened:
+        yield opened
+
+
+def tick(number: int, time_ns: int, kind: str = "trade") -> Tick:
+    odd = number % 2 == 1
+    values: dict[str, Any] = dict(price=0.1 + number, quantity=1e-8 * number, side="buy" if odd else "sell")
+    if kind == "depth":
+        values = dict(price=None, quantity=None, side=None)
+    return Tick(
+        *(number, kind, time_ns + 7, time_ns, time_ns // 10**6 if odd else None, number, 2**62 + number, None),
+        **values,
+        **dict.fromkeys(("bid", "bid_size", "ask", "ask_size")),
+        payload='{"b":[["1.0","2"]],"a":[], "text":"\\t\\\\ \u00fc"}' if kind == "depth" else None,
+    )
+
+
+def batch(run: int, number: int, ticks: list[Tick]) -> Batch:
+    bar = Bar(number * 10**9, 10**9, None, None, None, None, 0.0, 0, 3, 0.25, -0.5, None, number > 1)
+    return Batch(run, number, ticks, [bar], [Incident(number, 5, ticks[-1].sequence if ticks else 0, "gap", "why")])
+
+
+def test_rows_come_back_as_they_were(store: Store, place: str) -> None:
+    run = store.begin_run("binance", "BTCUSDT", "ws://x", 10**9)
+    written = [tick(n, n * 10**9, "depth" if n % 3 == 0 else "trade") for n in range(1, 41)]
+    assert store.write(batch(run, 1, written[:25])) and store.write(batch(run, 2, written[25:]))
+    store.close()
+    with open_store(place, read_only=True) as again:
+        assert list(again.ticks("binance", "BTCUSDT")) == [(run, each) for each in written]
+        assert list(again.bars("binance", "BTCUSDT")) == [(run, batch(run, n, written).bars[0]) for n in (1, 2)]
+        assert [each.sequence for each in again.incidents(run)] == [25, 40]
+        (info,) = again.runs()
+        assert (info["ticks"], info["batches"], info["first_ns"], info["last_ns"]) == (40, 2, 10**9, 40 * 10**9)
+        assert info["ending"] is None
+
+
+def test_ranges_are_half_open_and_of_one_symbol(store: Store) -> None:
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        run = store.begin_run("binance", symbol, "ws://x", 10**9)
+        store.write(batch(run, 1, [tick(n, n * 100, "depth" if n % 3 == 0 else "trade") for n in range(1, 11)]))
+    found = list(store.ticks("binance", "ETHUSDT", 300, 700))
+    assert [(run, each.sequence) for run, each in found] == [(2, n) for n in (3, 4, 5, 6)]
+    assert [each.sequence for _, each in store.ticks("binance", "BTCUSDT", kinds=["depth"])] == [3, 6, 9]
+    assert list(store.ticks("binance", "SOLUSDT")) == list(store.ticks("binance-usdm", "BTCUSDT")) == []
+
+
+def test_columns_are_the_rows(store: Store) -> None:
+    run = store.begin_run("binance", "BTCUSDT", "ws://x", 10**9)
+    written = [tick(n, n * 100, "depth" if n % 3 == 0 else "trade") for n in range(1, 11)]
+    store.write(batch(run, 1, written))
+    found = store.tick_columns("binance", "BTCUSDT", 300, 700)
+    assert "payload" not in found and found["run"].tolist() == [run] * 4
+    for name in ("sequence", "kind", "time_ns", "exchange_ms", "last_id", "price", "side", "previous_id"):
+        assert found[name].tolist() == [getattr(each, name) for each in written[2:6]], name
+    assert [len(column) for column in store.tick_columns("binance", "ETHUSDT", names=["price"]).values()] == [0]
+    with pytest.raises(StoreError, match="column is 'prise'; legal: run, sequence, kind"):
+        store.tick_columns("binance", "BTCUSDT", names=["prise"])
+
+
+def test_a_batch_that_is_there_is_not_written_again(store: Store) -> None:
+    run = store.begin_run("binance", "BTCUSDT", "ws://x", 10**9)
+    first = batch(run, 1, [tick(n, n) for n in range(1, 6)])
+    assert store.write(first) and not store.write(first)
+    assert len(list(store.ticks("binance", "BTCUSDT"))) == 5
+
+
+def test_a_batch_that_fails_leaves_nothing(store: Store) -> None:
+    run = store.begin_run("binance", "BTCUSDT", "ws://x", 10**9)
+    wrong = batch(run, 1, [tick(n, n) for n in range(1, 6)])
+    wrong.bars *= 2  # a key twice: refused, after the ticks
+    with pytest.raises(StoreError, match="cannot write to"):
+        store.write(wrong)
+    store.connect()
+    assert list(store.ticks("binance", "BTCUSDT")) == [] and store.runs()[0]["batches"] == 0
+    wrong.bars.pop()
+    assert store.write(wrong)
+    assert len(list(store.ticks("binance", "BTCUSDT"))) == 5
+
+
+def test_parquet_has_the_rows(store: Store, tmp_path: Path) -> None:
+    run = store.begin_run("binance", "BTCUSDT", "ws://x", 10**9)
+    written = [tick(n, n * 100, "depth" if n % 3 == 0 else "trade") for n in range(1, 11)]
+    store.write(batch(run, 1, written))
+    target = tmp_path / "ticks.parquet"
+    assert store.export_parquet("ticks", target, symbol="BTCUSDT", start_ns=200, end_ns=900) == 7
+    found = duckdb.sql(f"SELECT * EXCLUDE run FROM '{target}' ORDER BY sequence").fetchall()
+    assert [Tick(*row) for row in found] == written[1:8]
+    assert store.export_parquet("bars", target) == 1
+    with pytest.raises(StoreError, match="table is 'secrets'; legal: runs, batches, ticks, bars, incidents"):
+        store.export_parquet("secrets", target)
+    with pytest.raises(StoreError, match="nowhere"):
+        store.export_parquet("ticks", tmp_path / "nowhere" / "x.parquet")
+    assert sorted(path.name for path in tmp_path.glob("*parquet*")) == ["ticks.parquet"]
+
+
+def test_another_version_is_refused(store: Store, place: str) -> None:
+    with store.transaction():
+        store.execute("UPDATE store_format SET version = 99")
+    store.close()
+    with pytest.raises(StoreError, match="schema of version 99; legal: 1"):
+        open_store(place)
+
+
+def test_a_recording_is_collected(store: Store) -> None:
+    lines = sample(first=500)
+    play(lines, store)
+    assert stored(store) == rows_of(lines)
+
+
+@needs_server
+def test_a_server_that_drops_its_connections_gets_every_row_once() -> None:
+    import psycopg
+
+    lines = sample()
+    with open_store(postgres_schema()) as store:
+        write, dropped = store.write, []
+
+        def dropping(each: Batch) -> bool:
+            if each.number in (2, 5) and each.number not in dropped:
+                dropped.append(each.number)
+                ours = store.execute("SELECT pg_backend_pid()")[0][0]
+                with psycopg.connect(str(SERVER), autocommit=True) as other:
+                    other.execute("SELECT pg_terminate_backend(%s)", (ours,))
+            return write(each)
+
+        store.write = dropping  # type: ignore[method-assign]
+        play(lines, store, settings=replace(QUICK, store_patience_seconds=20))
+        assert dropped == [2, 5]
+        assert stored(store) == rows_of(lines)
+
+
+@needs_server
+def test_several_collectors_write_to_one_server() -> None:
+    place = postgres_schema()
+    with open_store(place) as one, open_store(place) as other:
+        runs = [store.begin_run("binance", symbol, "", 1) for store in (one, other) for symbol in ("A1", "B1")]
+        assert runs == [1, 2, 3, 4]
+
+
+def test_a_file_that_another_process_writes_to_is_named(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    path = tmp_path / "ticks.duckdb"
+    with open_store(str(path)):
+        code = f"from lobgym.live.command import main; raise SystemExit(main(['store', 'info', {str(path)!r}]))"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1 and "another process has it open" in done.stderr
+    assert "Traceback" not in done.stderr
