@@ -15,8 +15,7 @@ export VIRTUAL_ENV = $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo results test bench bench-latency bench-peers lint soak fuzz docs python test-python test-services test-sb3 \
-	test-hftbacktest torch \
-	test-torch study-execution study-market-making study-portfolio clean
+	test-hftbacktest torch test-torch study-execution study-market-making study-portfolio clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,10 +64,11 @@ demo: torch ## The main job: compare execution strategies in three markets and o
 	$(VENV_PYTHON) examples/python/train_market_maker.py --out out/market_maker
 	./target/release/lobgym episode --policy policy:out/market_maker --seed 1 --png out/episode.png --json out/episode.json
 	./target/release/lobgym compare --config config/market/bitstamp_2015_symmetric.yaml --lots 2 --episodes 2000 --html out/comparison_real.html $(ARGS)
-	./target/release/lobgym train config/train/market_making_calibrated_ppo.yaml --out out/market_maker_real
+	./target/release/lobgym train examples/train/market_making_bitstamp.yaml --out out/market_maker_real
 	./target/release/lobgym evaluate out/market_maker_real --episodes 500 --html out/market_maker_real/beside_the_rules.html
 	@printf '%s\n' "" "Look at out/comparison.html (execution), out/market_maker/report.html (learning curves)," \
-		"out/market_maker/beside_the_rules.html (the trained market maker beside the rules), out/episode.png (one of its sessions)."
+		"out/market_maker/beside_the_rules.html (the trained market maker beside the rules), out/episode.png (one of its sessions)," \
+		"and for the market calibrated to Bitstamp's data out/comparison_real.html and out/market_maker_real/."
 
 study-execution: torch ## The execution paper's twelve trainings, those beyond it, and their table (half an hour): docs/results.md
 	for kind in logistic_normal dirichlet ppo; do for market in noise flow strategic; do for lots in 20 60; do \
