@@ -102,6 +102,35 @@ fn assert_recovered(scores: &[(Estimate, f64)], at_least: usize) {
 }
 
 #[test]
+fn sides_that_are_mirror_images_are_known_better_together() {
+    let params = live(FlowParams::noise());
+    let market = FlowConfig::Noise(Box::new(params.clone()));
+    let apart = estimate(&market, settings(WaitingTime::BeforeEffect), &watch(5, 30_000.0));
+    let mut pooled = apart.clone();
+    pooled.pool_sides();
+    assert_recovered(&scores(&pooled, &params), 60);
+    let (limit, cancel) = (&pooled.params.limit_intensity, &pooled.params.cancel_intensity);
+    assert_eq!((&limit.buy, &cancel.buy), (&limit.sell, &cancel.sell));
+    assert_eq!(pooled.params.market_intensity.buy, pooled.params.market_intensity.sell);
+    let shape = &pooled.params.opening.shape;
+    assert_eq!(shape.bidv, shape.askv);
+    let (mut shrunk, mut moved) = (0, 0);
+    for (before, after) in apart.estimates.iter().zip(&pooled.estimates) {
+        assert_eq!(before.name, after.name);
+        if before.name.contains("intensity") && before.events >= 400 {
+            let ratio = after.standard_error / before.standard_error;
+            assert!((0.6..0.85).contains(&ratio), "{}: {ratio}", before.name);
+            assert!(after.events > before.events);
+            shrunk += 1;
+            moved += u64::from(after.value != before.value);
+        } else if before.name.starts_with("size") {
+            assert_eq!(before, after);
+        }
+    }
+    assert!(shrunk > 20 && moved > 20, "{shrunk} errors, {moved} values");
+}
+
+#[test]
 fn the_noise_market_gives_its_parameters_back() {
     let params = live(FlowParams::noise());
     let market = FlowConfig::Noise(Box::new(params.clone()));
