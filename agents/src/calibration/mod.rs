@@ -5,6 +5,7 @@
 
 mod check;
 mod choose;
+mod estimated;
 mod figure;
 mod provenance;
 mod render;

@@ -1,9 +1,9 @@
 //! The flow: history's clock, and the two ways of following it.
 
 use super::agents::AgentOrders;
-use super::config::Recording;
 use super::levels::Levels;
 use super::orders::Orders;
+use super::recording::Recording;
 use super::{FeedLevel, History, QueueEstimate, ReplayParams, TakenLiquidity};
 use crate::data::market::MarketEvent;
 use crate::flow::OrderFlow;

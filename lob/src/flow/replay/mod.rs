@@ -11,6 +11,7 @@ mod history;
 mod levels;
 mod orders;
 mod queue;
+mod recording;
 
 pub use config::{Part, ReplayParams, Starts, TakenLiquidity};
 pub use flow::ReplayFlow;
