@@ -342,8 +342,8 @@ mod tests {
 
     #[test]
     fn numbers_have_four_digits_and_errors_two() {
-        let found = [0.0, 1.0, 0.012_345, 1234.56, 123_456.7, 2.5e-9].map(significant);
-        assert_eq!(found, ["0", "1.000", "0.01234", "1235", "123457", "2.500e-9"]);
+        let found = [0.0, 1.0, 0.012_346, 1234.56, 123_456.7, 2.5e-9].map(significant);
+        assert_eq!(found, ["0", "1.000", "0.01235", "1235", "123457", "2.500e-9"]);
         assert_eq!([0.0123, 12.6, 0.0].map(rounded), ["0.012", "13", "0"]);
         assert_eq!((shown(None), shown(Some(-1.0))), ("\u{2013}".to_owned(), "\u{2212}1.000".to_owned()));
     }
