@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::arguments::number;
-use crate::{config, errors};
+use crate::{arrays, config, errors};
 
 pub(crate) fn refused(error: &ParameterError) -> PyErr {
     PyValueError::new_err(error.to_string())
@@ -23,24 +23,12 @@ fn read(name: &str, settings: &Bound<'_, PyDict>) -> PyResult<IndicatorConfig> {
 pub(crate) fn column(key: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
     const LEGAL: &str = "a one-dimensional array of numbers";
     let refuse = |found: String| PyTypeError::new_err(format!("{key} is {found}; legal: {LEGAL}"));
-    let numpy = value.py().import("numpy")?;
-    let array = numpy.call_method1("asarray", (value,)).map_err(|_| {
-        let name = value.get_type().name().map_or_else(|_| "an object".to_owned(), |name| name.to_string());
-        refuse(format!("{name}, of which NumPy makes no array"))
-    })?;
-    let dtype = array.getattr("dtype")?;
-    let kind: String = dtype.getattr("kind")?.extract()?;
-    let shape: Vec<usize> = array.getattr("shape")?.extract()?;
-    if !matches!(kind.as_str(), "f" | "i" | "u") {
-        return Err(refuse(format!("an array of {dtype}")));
-    }
+    let (array, shape) = arrays::numbers(value)?.map_err(refuse)?;
     if shape.len() != 1 {
         let text = format!("{key} is an array of shape {}; legal: {LEGAL}", array.getattr("shape")?);
         return Err(PyValueError::new_err(text));
     }
-    let options = PyDict::new(value.py());
-    options.set_item("dtype", "float64")?;
-    let array = numpy.call_method("ascontiguousarray", (array,), Some(&options))?;
+    let array = arrays::contiguous(&array)?;
     let array = array.cast_into::<PyArray1<f64>>()?;
     let array = array.try_readonly().map_err(|error| PyValueError::new_err(format!("{key}: {error}")))?;
     Ok(array.as_slice()?.to_vec())

@@ -3,6 +3,7 @@
 
 // In alphabetical order.
 mod arguments;
+mod arrays;
 mod batch;
 mod book;
 mod compare;

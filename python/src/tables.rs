@@ -9,6 +9,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMapping, PyString};
 
+use crate::arrays;
+
 /// Arrays among the keyword arguments.
 #[derive(Default)]
 pub(crate) struct Tables {
@@ -66,24 +68,11 @@ impl Tables {
 fn table(key: &str, value: &Bound<'_, PyAny>) -> PyResult<Table> {
     const LEGAL: &str = "an array of finite numbers of shape (T, N), a row for each period";
     let refuse = |found: String| PyValueError::new_err(ParameterError::new(key, found, LEGAL).to_string());
-    let py = value.py();
-    let numpy = py.import("numpy")?;
-    let array = numpy.call_method1("asarray", (value,)).map_err(|_| {
-        let name = value.get_type().name().map_or_else(|_| "an object".to_owned(), |name| name.to_string());
-        refuse(format!("{name}, of which NumPy makes no array"))
-    })?;
-    let dtype = array.getattr("dtype")?;
-    let kind: String = dtype.getattr("kind")?.extract()?;
-    let shape: Vec<usize> = array.getattr("shape")?.extract()?;
-    if !matches!(kind.as_str(), "f" | "i" | "u") {
-        return Err(refuse(format!("an array of {dtype}")));
-    }
+    let (array, shape) = arrays::numbers(value)?.map_err(refuse)?;
     let &[rows, columns] = shape.as_slice() else {
         return Err(refuse(format!("an array of shape {}", array.getattr("shape")?)));
     };
-    let options = PyDict::new(py);
-    options.set_item("dtype", "float64")?;
-    let array = numpy.call_method("ascontiguousarray", (array,), Some(&options))?;
+    let array = arrays::contiguous(&array)?;
     let array = array.cast_into::<PyArray2<f64>>()?;
     let values = array.readonly().as_slice()?.to_vec();
     Table::new(key, values, rows, columns).map_err(|error| PyValueError::new_err(error.to_string()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -13,6 +14,10 @@ from typing import Any
 import pytest
 
 import lobgym
+
+# Shells start what runs in the background with Ctrl-C ignored, and then the tests that press it would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _TORCH = importlib.util.find_spec("torch")
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{CalibrateError, Data, Shown};
+use crate::data::civil;
 
 /// The data behind a calibration.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -82,16 +83,7 @@ fn digest(path: &Path) -> Result<String, CalibrateError> {
 /// The day of a stamp in nanoseconds since 1970, as YYYY-MM-DD; `None` for stamps of the first day of that scale, which are since midnight.
 pub fn date(stamp: u64) -> Option<String> {
     let days = i64::try_from(stamp / 86_400_000_000_000).ok().filter(|&days| days > 0)?;
-    // Days from civil, backwards: eras of 400 years that begin in March (H. Hinnant, "chrono-compatible low-level date algorithms").
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (year, month, day) = civil(days);
     Some(format!("{year:04}-{month:02}-{day:02}"))
 }
 

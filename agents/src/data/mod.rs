@@ -20,6 +20,7 @@ use clock::Clock;
 pub use clock::{OutOfOrder, Silence, Silences};
 pub use convert::{Conversion, ConvertError, Target, convert};
 pub use parquet::ParquetEvents;
+pub(crate) use render::civil;
 pub use render::{render_check, render_info};
 pub use replay::{Outcome, Played, PlayedOrder, QuotePlan, play};
 

@@ -308,7 +308,7 @@ pub(crate) fn stamp(nanos: u64) -> String {
 }
 
 /// Year, month and day of a day counted from 1970-01-01 in the Gregorian calendar (H. Hinnant's `civil_from_days`).
-fn civil(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let of_era = shifted.rem_euclid(146_097);
