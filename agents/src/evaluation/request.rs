@@ -138,7 +138,7 @@ pub(super) fn text_rows(value: &impl Serialize) -> Vec<(String, String)> {
 
 /// Whether there is an evaluation of this environment.
 pub fn can_evaluate(env: &EnvConfig) -> bool {
-    !matches!(env.task, Task::MultiAssetTrading(_))
+    !matches!(env.task, Task::MultiAssetTrading(_) | Task::Trader(_))
 }
 
 /// Who is evaluated in an environment where nothing is said.
@@ -159,7 +159,7 @@ pub fn usual_policies(env: &EnvConfig) -> Vec<String> {
             "random",
         ],
         Task::PortfolioRebalancing(task) => return investing::usual(task),
-        Task::MultiAssetTrading(_) => &[],
+        Task::MultiAssetTrading(_) | Task::Trader(_) => &[],
     };
     names.iter().map(|&name| name.to_owned()).collect()
 }
@@ -200,7 +200,7 @@ pub fn perform(
         Task::PortfolioRebalancing(_) => {
             Finding::Portfolio(Box::new(PortfolioFinding::find(request, stop, progress)?))
         }
-        Task::MultiAssetTrading(_) => return Err(without_rules().into()),
+        Task::MultiAssetTrading(_) | Task::Trader(_) => return Err(without_rules().into()),
     })
 }
 

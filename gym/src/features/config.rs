@@ -216,7 +216,7 @@ impl Field {
     }
 
     /// Its value in a tick.
-    pub(super) fn of(self, tick: &Tick) -> f64 {
+    pub(crate) fn of(self, tick: &Tick) -> f64 {
         match self {
             Self::Open => tick.open,
             Self::High => tick.high,
