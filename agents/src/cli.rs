@@ -30,6 +30,7 @@ mod market_args;
 mod memory;
 mod missing;
 mod output;
+mod pace;
 mod paper;
 mod paper_metrics;
 mod paper_watch;
@@ -38,6 +39,7 @@ mod policy;
 mod simulate;
 mod stationary;
 mod stop;
+mod trade;
 #[cfg(feature = "torch")]
 mod train;
 mod tune;
@@ -88,6 +90,8 @@ enum Command {
     Data(data::Command),
     /// Trade simulated prices on paper: a broker with risk limits and a ledger that survives crashes
     Paper(paper::Arguments),
+    /// Trade one asset on paper, on bars of a file or as they come: rules and trained policies, with a journal and a kill switch
+    Trade(trade::Arguments),
     /// Train an agent: a run's directory with metrics, checkpoints and the policy
     #[cfg(feature = "torch")]
     Train(train::Arguments),
@@ -129,6 +133,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Data(command) => data::run(&command),
         Command::Paper(arguments) => paper::run(&arguments),
+        Command::Trade(arguments) => trade::run(&arguments),
         #[cfg(feature = "torch")]
         Command::Train(arguments) => train::run(&arguments),
         Command::Tune(given) => tune::PACKAGE.run(&given.arguments),

@@ -142,7 +142,7 @@ impl Default for TraderConfig {
             blocking_cycles: true,
             band: 0.05,
             account: AccountConfig::Spot,
-            capital: 100_000.0,
+            capital: 10_000.0,
             reward: RewardKind::LogGrowth,
             transaction_cost: 0.0,
             spread: 0.0,

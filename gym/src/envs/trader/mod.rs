@@ -143,6 +143,14 @@ impl Trader {
         }
     }
 
+    /// Decisions that the part of the bars has room for; an episode's in a book.
+    pub fn room(&self) -> u64 {
+        match &self.source {
+            Source::Recorded(recorded) => recorded.data().most_steps(),
+            Source::Booked(booked) => booked.steps(),
+        }
+    }
+
     /// Usual time between decisions, s.
     pub fn interval_seconds(&self) -> f64 {
         match &self.source {

@@ -347,15 +347,26 @@ impl Session {
         (self.equity() * self.terms.account.leverage()).max(0.0)
     }
 
+    /// Whether positions may be short.
+    pub fn may_be_short(&self) -> bool {
+        self.terms.account.may_be_short()
+    }
+
+    /// Money at the start.
+    pub fn capital(&self) -> f64 {
+        self.terms.capital
+    }
+
     /// What an action means now.
     pub fn wish(&self, action: Action<'_>) -> Wish {
         match self.terms.action {
-            ActionKind::Trades => self.trade(action.discrete()[0]),
+            ActionKind::Trades => self.choose(action.discrete()[0]),
             ActionKind::Lots => self.target(f64::from(action.continuous()[0])),
         }
     }
 
-    fn trade(&self, choice: i64) -> Wish {
+    /// What one of [`CHOICES`] means now, whatever the action space is.
+    pub fn choose(&self, choice: i64) -> Wish {
         let side = match choice {
             1 => 1.0,
             2 => -1.0,
