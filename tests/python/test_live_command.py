@@ -151,6 +151,23 @@ def test_a_recording_is_collected_from_the_command_line(tmp_path: Path) -> None:
     assert bars == sum(line.data.get("e") == "trade" for line in lines)
 
 
+def test_a_store_of_an_older_version_is_upgraded(tmp_path: Path) -> None:
+    store = str(tmp_path / "old.duckdb")
+    with duckdb.connect(store) as file:
+        for statement in (
+            "CREATE TABLE store_format (version INTEGER NOT NULL, PRIMARY KEY (version))",
+            "INSERT INTO store_format VALUES (1)",
+            "CREATE TABLE bars (run BIGINT, start_ns BIGINT)",
+        ):
+            file.execute(statement)
+    refused = command("store", "info", store)
+    assert refused.returncode == 1 and "`lobgym store upgrade` brings it to that" in refused.stderr
+    for _ in range(2):
+        done = command("store", "upgrade", store)
+        assert (done.returncode, done.stdout) == (0, f"{store} has a schema of version 2\n"), done.stderr
+    assert command("store", "info", store).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -160,6 +177,7 @@ def test_a_recording_is_collected_from_the_command_line(tmp_path: Path) -> None:
         (["replay-feed", "nothing.gz", "--port", "0"], 1, "cannot read nothing.gz"),
         (["replay-feed", "nothing.gz", "--port", "99999"], 2, "'99999'; legal: 0 (any that is free) to 65535"),
         (["store", "info", "nothing.duckdb"], 1, "there is no store nothing.duckdb"),
+        (["store", "upgrade", "nothing.duckdb"], 1, "there is no store nothing.duckdb"),
     ],
 )
 def test_wrong_use_is_named(

@@ -121,6 +121,18 @@ def _info(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _upgrade(arguments: argparse.Namespace) -> int:
+    from lobgym.live.store import open_store
+    from lobgym.live.store.schema import SCHEMA_VERSION
+
+    # Opening it for writing is what does it; what is not there is not made here.
+    if "://" not in arguments.store and not Path(arguments.store).exists():
+        raise LiveError(f"there is no store {arguments.store}")
+    with open_store(arguments.store) as store:
+        print(f"{store.name} has a schema of version {SCHEMA_VERSION}")
+    return 0
+
+
 def _export(arguments: argparse.Namespace) -> int:
     from lobgym.live.store import open_store
 
@@ -230,9 +242,11 @@ def _add_store(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     info = store.add_parser("info", help="its runs")
     info.set_defaults(run=_info)
+    upgrade = store.add_parser("upgrade", help="bring the tables of an older version to this one")
+    upgrade.set_defaults(run=_upgrade)
     export = store.add_parser("export", help="rows as Parquet")
     export.set_defaults(run=_export)
-    for parser in (info, export):
+    for parser in (info, upgrade, export):
         parser.add_argument(
             "store", nargs="?", default="ticks.duckdb", help="a file, or postgresql://... (default: %(default)s)"
         )

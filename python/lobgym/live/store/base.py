@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from lobgym.live.errors import StoreError
-from lobgym.live.store.schema import SCHEMA_VERSION, TABLES, Bar, Incident, Table, Tick, rows
+from lobgym.live.store.schema import MIGRATIONS, SCHEMA_VERSION, TABLES, Bar, Incident, Table, Tick, rows
 
 __all__ = ["Batch", "Store"]
 
@@ -97,7 +97,7 @@ class Store(ABC):
             raise StoreError(f"{what} {self.name}: {reason}") from error
 
     def prepare(self) -> None:
-        """Makes what tables are missing, and checks the schema's version."""
+        """Makes what tables are missing, and brings an older schema to this version, all at once or not at all."""
 
         def make() -> None:
             with self.transaction():
@@ -109,10 +109,28 @@ class Store(ABC):
                 versions = self.execute("SELECT version FROM store_format")
                 if not versions:
                     self.execute("INSERT INTO store_format VALUES (%s)", (SCHEMA_VERSION,))
-                elif versions[0][0] != SCHEMA_VERSION:
-                    raise StoreError(f"{self.name} has a schema of version {versions[0][0]}; legal: {SCHEMA_VERSION}")
+                    return
+                found = int(versions[0][0])
+                if not min(MIGRATIONS) <= found <= SCHEMA_VERSION:
+                    raise self._other_version(found)
+                for version in range(found, SCHEMA_VERSION):
+                    for statement in MIGRATIONS[version]:
+                        self.execute(statement)
+                if found < SCHEMA_VERSION:
+                    self.execute("UPDATE store_format SET version = %s", (SCHEMA_VERSION,))
 
         self._guarded("cannot prepare", make)
+
+    def check(self) -> None:
+        """Checks the version of a store that is only read."""
+        versions = self._guarded("cannot read the version of", lambda: self.execute("SELECT version FROM store_format"))
+        found = int(versions[0][0]) if versions else 0
+        if found != SCHEMA_VERSION:
+            raise self._other_version(found)
+
+    def _other_version(self, found: int) -> StoreError:
+        advice = "; `lobgym store upgrade` brings it to that, as does collecting into it" if found in MIGRATIONS else ""
+        return StoreError(f"{self.name} has a schema of version {found}; legal: {SCHEMA_VERSION}{advice}")
 
     def begin_run(self, venue: str, symbol: str, url: str, interval_ns: int) -> int:
         """Notes that a collection begins. Returns its number."""

@@ -38,8 +38,14 @@ class PostgresStore(Store):
         self._url, self.name, self.read_only = url, f"postgresql://{host}/{database}", read_only
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self.connect()
-        if not read_only:
-            self.prepare()
+        try:
+            if read_only:
+                self.check()
+            else:
+                self.prepare()
+        except BaseException:
+            self.close()
+            raise
 
     def connect(self) -> None:
         """Opens the database, anew if it is open."""
