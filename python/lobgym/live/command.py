@@ -44,6 +44,7 @@ class _Progress:
 
 
 def _collect(arguments: argparse.Namespace) -> int:
+    from lobgym.live.bars_file import BarsFile
     from lobgym.live.session import collect
     from lobgym.live.store import open_store
 
@@ -59,9 +60,13 @@ def _collect(arguments: argparse.Namespace) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        with open_store(arguments.store) as store:
+        with contextlib.ExitStack() as opened:
+            # First, so that a file which is something else is refused before anything happens.
+            path = arguments.bars_file
+            bars_file = opened.enter_context(BarsFile(path, settings.interval_ns)) if path else None
+            store = opened.enter_context(open_store(arguments.store))
             _say(f"collecting {settings.symbol} from {settings.stream_url} into {store.name}; Ctrl-C ends it")
-            done = await collect(settings, store, stop=stop, say=_say, progress=_Progress())
+            done = await collect(settings, store, bars_file=bars_file, stop=stop, say=_say, progress=_Progress())
         return done.line()
 
     line = asyncio.run(run())
@@ -193,6 +198,9 @@ def _add_collect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--url", help="of the websocket, ws:// or wss:// (default: the venue's)")
     parser.add_argument("--snapshot-url", help="of the depth's snapshots (default: the venue's, or at --url)")
     parser.add_argument("--store", default="ticks.duckdb", help="a file, or postgresql://... (default: %(default)s)")
+    parser.add_argument(
+        "--bars-file", type=Path, metavar="FILE", help="a CSV file to which each bar is appended when it is over"
+    )
     parser.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help="how long (default: until Ctrl-C)")
     for name, kind, text in (
         ("batch-rows", int, "most rows in a batch"),
