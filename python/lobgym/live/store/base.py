@@ -74,6 +74,9 @@ class Store(ABC):
     #: Whether tables with a row a message get a key and indices.
     index_long: bool
 
+    #: What puts ticks in order. Their times never go back in a run, so that time before the number is the same order.
+    tick_order = "run, sequence"
+
     # What is the same in all.
 
     def __enter__(self) -> Store:
@@ -219,9 +222,12 @@ class Store(ABC):
         for name, column in zip(names, zip(*found, strict=True) if found else ((),) * len(names), strict=True):
             given = next((value for value in column if value is not None), None)
             kind = "f8" if isinstance(given, float) else "i8" if isinstance(given, int) else object
-            array = np.array([given if value is None else value for value in column], dtype=kind)
-            missing = [value is None for value in column]
-            arrays[name] = np.ma.array(array, mask=missing) if any(missing) else array
+            if None in column:
+                missing = [value is None for value in column]
+                array = np.array([given if value is None else value for value in column], dtype=kind)
+                arrays[name] = np.ma.array(array, mask=missing)
+            else:
+                arrays[name] = np.array(column, dtype=kind)
         return arrays
 
     def tick_columns(
@@ -245,7 +251,7 @@ class Store(ABC):
 
         def query() -> dict[str, Any]:
             condition, bounds = self._condition(venue, symbol, "time_ns", start_ns, end_ns)
-            statement = f"SELECT {', '.join(chosen)} FROM ticks WHERE {condition} ORDER BY run, sequence"
+            statement = f"SELECT {', '.join(chosen)} FROM ticks WHERE {condition} ORDER BY {self.tick_order}"
             return self.columns(statement, bounds, chosen)
 
         return self._guarded("cannot read", query)
@@ -275,7 +281,7 @@ class Store(ABC):
     ) -> Iterator[tuple[int, Tick]]:
         """Each run with its ticks of ``start_ns`` <= ``time_ns`` < ``end_ns``, in the order in which they came."""
         extra = f" AND kind IN ({', '.join(['%s'] * len(kinds))})" if kinds else ""
-        found = self._range(TABLES["ticks"], "time_ns", "run, sequence", venue, symbol, start_ns, end_ns, extra, kinds)
+        found = self._range(TABLES["ticks"], "time_ns", self.tick_order, venue, symbol, start_ns, end_ns, extra, kinds)
         return ((row[0], Tick(*row[1:])) for row in found)
 
     def bars(
