@@ -332,6 +332,18 @@ def test_wrong_use_is_named(
     assert message in capsys.readouterr().err
 
 
+def test_long_work_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from lobgym.direction import command
+
+    clock = iter((0.0, 1.9, 2.1, 2.1, 2.5, 3.2, 3.2))
+    monkeypatch.setattr(command.time, "monotonic", lambda: next(clock))
+    progress = command._Progress()
+    for done in (1, 2, 3, 4):
+        progress(done, 9)
+    progress.end()
+    assert capsys.readouterr().err == "fold 2 of 9\nfold 4 of 9\n"
+
+
 def test_without_xgboost_the_extra_is_named(tmp_path: Path) -> None:
     source = write(tmp_path / "bars.csv", walk(100))
     code = (
