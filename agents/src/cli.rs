@@ -17,6 +17,7 @@ mod calibrate_impact;
 mod compare;
 mod data;
 mod data_replay;
+mod direction;
 mod env_args;
 mod episode;
 mod estimate;
@@ -103,6 +104,8 @@ enum Command {
     ReplayFeed(hand_over::Arguments),
     /// Look into a store of ticks, or export it (runs the Python package: docs/live.md)
     Store(hand_over::Arguments),
+    /// Add to bars the probability that the price will be higher (runs the Python package: docs/direction.md)
+    Direction(hand_over::Arguments),
     #[command(flatten)]
     Missing(missing::Command),
 }
@@ -140,6 +143,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Collect(given) => live::COLLECT.run(&given.arguments),
         Command::ReplayFeed(given) => live::REPLAY_FEED.run(&given.arguments),
         Command::Store(given) => live::STORE.run(&given.arguments),
+        Command::Direction(given) => direction::PACKAGE.run(&given.arguments),
         Command::Missing(command) => Err(missing::run(&command)),
     };
     match result {
