@@ -1,4 +1,4 @@
-"""The blocks of the README and of the pages about Python run, each page's in order, in one namespace; trainings are cut short."""
+"""The blocks of the README, of the pages about Python and of the trader's run, each page's in order, in one namespace; trainings are cut short."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ PAGES = [
     ("README.md", 1),
     ("docs/python.md", 6),
     ("docs/indicators.md", 2),
+    ("docs/environments/trader.md", 3),
     pytest.param(
         "docs/python_training.md", 5, marks=pytest.mark.skipif(not LEARNERS, reason="needs PyTorch and lobgym._torch")
     ),
