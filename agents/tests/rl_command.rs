@@ -35,7 +35,14 @@ fn a_run_writes_its_files_and_says_where() {
     let progress = text(&output.stderr);
     assert!(progress.contains("256/256 steps") && progress.contains("steps/s"), "{progress}");
     assert!(!progress.contains('\u{1b}'), "no escape sequences without a terminal");
-    for name in ["config.yaml", "run.json", "metrics.csv", "checkpoint.safetensors", "policy.safetensors"] {
+    for name in [
+        "config.yaml",
+        "run.json",
+        "metrics.csv",
+        "episodes.csv",
+        "checkpoint.safetensors",
+        "policy.safetensors",
+    ] {
         assert!(out.join(name).is_file(), "{name}");
     }
     let events =

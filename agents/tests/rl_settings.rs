@@ -58,6 +58,11 @@ fn what_is_not_legal_is_named_with_what_would_be() {
         ("{algorithm: ppo, epochs: many}", "train.epochs is \"many\""),
         ("{algorithm: ppo, head: beta}", "train.head is \"beta\""),
         ("{algorithm: ppo, steps: 0}", "train.steps is 0"),
+        ("{algorithm: ppo, episode_log: 0}", "train.episode_log is 0"),
+        (
+            "{algorithm: ppo, episode_log: some}",
+            "train.episode_log is \"some\"; legal: true, false or a number of episodes",
+        ),
         ("{algorithm: ppo, network: {hidden: [0]}}", "train.network.hidden[0] is 0"),
         ("{algorithm: ppo, network: {widths: [8]}}", "train.network"),
         ("{algorithm: dqn, discount: 1.5}", "train.discount is 1.5; legal: a number from 0 to 1"),

@@ -208,6 +208,9 @@ fn an_interrupted_training_goes_on_as_if_it_had_not_been() {
         let metrics = cut.join("metrics.csv");
         let text = std::fs::read_to_string(&metrics).unwrap();
         std::fs::write(&metrics, text + "4,864,0,,,0,0\n").unwrap();
+        let episodes = cut.join("episodes.csv");
+        let text = std::fs::read_to_string(&episodes).unwrap();
+        std::fs::write(&episodes, text + "4,0,9,40,1.5\n4,1,").unwrap();
         let again = RunOptions { resume: true, ..options(&cut, 2) };
         assert_eq!(
             train(&run, &again, &mut Until(u64::MAX)).unwrap(),
@@ -218,7 +221,7 @@ fn an_interrupted_training_goes_on_as_if_it_had_not_been() {
             }
         );
         assert_eq!(numbers(&whole), numbers(&cut), "{section}");
-        for file in ["policy.safetensors", "checkpoint.safetensors"] {
+        for file in ["policy.safetensors", "checkpoint.safetensors", "episodes.csv"] {
             assert_eq!(
                 std::fs::read(whole.join(file)).unwrap(),
                 std::fs::read(cut.join(file)).unwrap(),

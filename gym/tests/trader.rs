@@ -316,6 +316,22 @@ fn what_is_missing_is_named() {
     let whole = format!("{PLAIN}, features: {:?}, bars: {{file: {:?}, part: all}}", features.0, file.0);
     let text = complaint(&file, &whole.replace("steps: null", "steps: 900"));
     assert!(text.contains("steps is 900") && text.contains("at most 1"), "{text}");
+    // An impact model without a volume would cost nothing.
+    let text =
+        complaint(&file, &format!("{PLAIN}, features: {:?}, impact: {{square_root: {{y: 1}}}}", features.0));
+    assert!(text.contains("without volume") && text.contains("conditions.volume"), "{text}");
+    let priced = format!(
+        "{PLAIN}, features: {:?}, bars: {{file: {:?}, part: all}}, impact: {{square_root: {{y: 1}}}}, conditions: {{volume: 1000}}",
+        features.0, file.0
+    );
+    make(&file, &priced);
+    let fees =
+        "fees: {maker_taker: {maker: {basis_points: 0}, taker: {basis_points: 0}, minimum_per_order: -1}}";
+    let text = complaint(
+        &file,
+        &format!("{PLAIN}, features: {:?}, bars: {{file: {:?}, part: all}}, {fees}", features.0, file.0),
+    );
+    assert!(text.contains("fees.maker_taker.minimum_per_order is -1"), "{text}");
     let wrong = File::new("wrong", "time,close\n1,1\n1,2\n");
     let text = complaint(&wrong, &format!("{PLAIN}, features: {:?}", features.0));
     assert!(text.contains("bar 2") && text.contains("ascending"), "{text}");
@@ -404,4 +420,43 @@ fn a_wish_of_any_size_is_cut_to_what_may_be_held() {
     env.play(Wish::Trade(-5.0), &mut seen);
     assert_eq!(info(&env, "fills"), 2.0);
     let _ = make(&file, "steps: 5");
+}
+
+#[test]
+fn a_path_alone_is_a_file_of_bars() {
+    let read = |bars: &str| {
+        let text = format!("env: {{name: trader, bars: {bars}}}");
+        EnvConfig::from_settings(&Settings::from_yaml(&text, "test").unwrap())
+    };
+    let short = read("some/bars.csv").unwrap();
+    assert_eq!(short, read("{file: some/bars.csv}").unwrap());
+    let gym::config::Task::Trader(config) = &short.task else { panic!("a trader") };
+    assert_eq!(config.bars, Some(BarsSource { file: "some/bars.csv".into(), ..BarsSource::default() }));
+    // What is recorded of it is read again.
+    assert_eq!(EnvConfig::from_map(&short.to_map(), Path::new(""), "env").unwrap(), short);
+    for (bars, wanted) in [
+        ("7", "env.bars is 7; legal: the path of a file, a map as in {file: bars.csv, part: test}, or null"),
+        ("''", "env.bars.file is \"\"; legal: the path of a file"),
+        ("{file: x.csv, part: tests}", "env.bars.part is \"tests\"; legal: one of all, train, test"),
+        ("{file: x.csv, train_share: 0}", "env.bars.train_share is 0; legal: a number above 0, at most 1"),
+        ("{fil: x.csv}", "env.bars.fil"),
+    ] {
+        let error = read(bars).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
+    }
+}
+
+#[test]
+fn a_position_that_turns_begins_its_age_anew() {
+    let file = File::new("age", &wandering(200, None));
+    let yaml = "action: lots, blocking_cycles: false, band: 0, steps: 20, random_start: false, account: {futures: {}}";
+    let mut env = make(&file, yaml);
+    let mut seen = vec![0.0; env.observation_space().len()];
+    env.reset(0, &mut seen).unwrap();
+    let mut ages = Vec::new();
+    for share in [0.5, 0.5, 0.6, -0.5, -0.5, 0.0, 0.3] {
+        env.step(Action::Continuous(&[share]), &mut seen);
+        ages.push(env.session().age());
+    }
+    assert_eq!(ages, [1, 2, 3, 1, 2, 0, 1]);
 }

@@ -43,7 +43,7 @@ class Env(gymnasium.Env[Observation, Any]):
     """One environment: ``lobgym.Env("execution", lots=60)`` or ``gymnasium.make("lobgym/Execution-v0", lots=60)``.
 
     The first argument is the environment's name (``market_making``, ``execution``, ``model_market_making``,
-    ``portfolio_rebalancing``, ``multi_asset_trading``; ``prices`` and ``features`` of the last two may be arrays) or that of a
+    ``portfolio_rebalancing``, ``multi_asset_trading``, ``trader``; ``prices`` and ``features`` of the two before the last may be arrays) or that of a
     configuration that comes with the package (``market_making_classic``). Settings are keyword arguments, or stand in ``config``: a
     dictionary, the name of a configuration, or the path of a YAML file, whose section ``env`` is read. Keyword arguments override it.
     A setting that there is not, or that is not legal, raises ``ValueError`` with its key, its value and what would be legal.

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "load_run"]
 
-_CONFIG, _METRICS, _POLICY = "config.yaml", "metrics.csv", "policy.safetensors"
+_CONFIG, _METRICS, _EPISODES, _POLICY = "config.yaml", "metrics.csv", "episodes.csv", "policy.safetensors"
 
-#: Columns of the metrics that count something.
-_INTEGERS = {"update", "steps", "episodes"}
+#: Columns of the metrics, and of the log of episodes, that count something.
+_INTEGERS = {"update", "steps", "episodes", "environment", "episode"}
 
 
 class Run:
@@ -76,19 +76,18 @@ class Run:
     @property
     def table(self) -> Table:
         """The metrics, a row for each update. Where there was no number to log, there is NaN."""
-        with (self._directory / _METRICS).open(encoding="utf-8", newline="") as file:
-            rows = list(csv.reader(file))
-        names = rows[0] if rows else []
-        # The last row of a run that is being written, or was killed, may be a part of one.
-        rows = [row for row in rows[1:] if len(row) == len(names)]
-        columns = {}
-        for index, name in enumerate(names):
-            cells = [row[index] for row in rows]
-            if name in _INTEGERS:
-                columns[name] = np.array([int(cell) for cell in cells], dtype=np.int64)
-            else:
-                columns[name] = np.array([float(cell) if cell else math.nan for cell in cells], dtype=np.float64)
-        return Table(columns)
+        return _read(self._directory / _METRICS)
+
+    @property
+    def episodes(self) -> Table:
+        """What single episodes were like, a row for each that was logged: its return, the environment's information at its end (``info.NAME``), and
+        what the policy did on average: ``logit.CHOICE``, ``probability.CHOICE``, ``chosen.CHOICE``, ``entropy``, or ``output.NAME`` and
+        ``action.NAME``. NaN where there was no number. Raises ``FileNotFoundError`` for a run without the log.
+        """
+        path = self._directory / _EPISODES
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: there is no log of episodes; train.episode_log: true keeps one")
+        return _read(path)
 
     @property
     def metrics(self) -> pandas.DataFrame:
@@ -142,6 +141,23 @@ class Run:
     def __repr__(self) -> str:
         state = "complete" if self.complete else "not complete"
         return f"<lobgym.Run {str(self._directory)!r}: {self.steps} steps, {state}>"
+
+
+def _read(path: Path) -> Table:
+    """The whole rows of a CSV file that may be growing."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    names = rows[0] if rows else []
+    # The last row of a run that is being written, or was killed, may be a part of one.
+    rows = [row for row in rows[1:] if len(row) == len(names)]
+    columns = {}
+    for index, name in enumerate(names):
+        cells = [row[index] for row in rows]
+        if name in _INTEGERS:
+            columns[name] = np.array([int(cell) for cell in cells], dtype=np.int64)
+        else:
+            columns[name] = np.array([float(cell) if cell else math.nan for cell in cells], dtype=np.float64)
+    return Table(columns)
 
 
 def load_run(directory: str | os.PathLike[str]) -> Run:

@@ -65,7 +65,10 @@ CASES = [
     *(Case("execution", {"horizon_seconds": 120.0, "action": action}) for action in ("simplex", "discrete", "rate")),
     Case("multi_asset_trading", {"steps": 12}),
     Case("portfolio_rebalancing", {"steps": 15, "assets": 4}),
-    *(Case("trader", {"steps": 20, "window": 4, "interval_seconds": 1.0, "action": action}) for action in ("trades", "lots")),
+    *(
+        Case("trader", {"steps": 20, "window": 4, "interval_seconds": 1.0, "action": action})
+        for action in ("trades", "lots")
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""The blocks of the README and of the pages about Python run, each page's in order, in one namespace; trainings are cut short."""
+"""The blocks of the README, of the pages about Python and of the trader's run, each page's in order, in one namespace; trainings are cut short."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ PAGES = [
     ("docs/python.md", 6),
     ("docs/indicators.md", 2),
     pytest.param("docs/direction.md", 1, marks=pytest.mark.skipif(not XGBOOST, reason="needs XGBoost and DuckDB")),
+    ("docs/environments/trader.md", 3),
     pytest.param(
         "docs/python_training.md", 5, marks=pytest.mark.skipif(not LEARNERS, reason="needs PyTorch and lobgym._torch")
     ),

@@ -90,6 +90,19 @@ def test_a_run_is_read_without_pytorch(tmp_path: Path) -> None:
     assert repr(run) == f"<lobgym.Run {str(tmp_path / 'run')!r}: 20 steps, not complete>"
 
 
+def test_the_log_of_episodes_is_read_without_pytorch(tmp_path: Path) -> None:
+    a_run(tmp_path / "run", "update\n")
+    run = lobgym.load_run(tmp_path / "run")
+    with pytest.raises(FileNotFoundError, match=r"no log of episodes; train\.episode_log: true"):
+        _ = run.episodes
+    header = 'update,environment,episode,steps,return,info.profit,"action.a, b"\n'
+    (tmp_path / "run" / "episodes.csv").write_text(header + "1,0,0,20,1.5,0.25,\n2,3,1,7,-1,0.5,0.125\n2,4,")
+    table = run.episodes
+    assert list(table) == ["update", "environment", "episode", "steps", "return", "info.profit", "action.a, b"]
+    assert table.rows == 2 and table["environment"].tolist() == [0, 3] and table["episode"].dtype == np.int64
+    assert table["return"].tolist() == [1.5, -1.0] and np.isnan(table["action.a, b"][0])
+
+
 @pytest.mark.parametrize("metrics", ["", "update,steps,return_mean\n", "update,steps,return_mean\n1,10,\n"])
 def test_a_run_that_has_just_begun_has_no_mean(tmp_path: Path, metrics: str) -> None:
     a_run(tmp_path / "run", metrics)
@@ -128,6 +141,20 @@ def test_training_gives_a_run_and_a_policy(tmp_path: Path) -> None:
     assert run.policy.header["training"]["steps"] == 1_024
     page = (run.directory / "report.html").read_text(encoding="utf-8")
     assert page == run.html() and "mean return" in page and "Training of model_market_making" in page
+
+
+@learners
+def test_each_episode_is_logged(tmp_path: Path) -> None:
+    run = small(tmp_path / "run", episode_log=1)
+    episodes, metrics = run.episodes, run.table
+    # 8 environments x 128 steps, episodes of 20 steps.
+    assert episodes.rows == metrics["episodes"].sum() == 48
+    assert (episodes["steps"] == 20).all() and set(episodes["environment"]) == set(range(8))
+    assert episodes["return"].mean() == pytest.approx(run.mean_return)
+    names = [name for name, *_ in lobgym.Env("model_market_making").action_components]
+    assert all(np.isfinite(episodes[f"{group}.{name}"]).all() for group in ("output", "action") for name in names)
+    assert np.isfinite(episodes["info.profit"]).all()
+    assert not (small(tmp_path / "none", episode_log=False).directory / "episodes.csv").exists()
 
 
 @learners

@@ -1,5 +1,6 @@
 //! The files of a run.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -8,12 +9,14 @@ use lobgym_benches::atomic::{write_atomically, write_text};
 use serde_json::{Map, Value, json};
 
 use super::events::EventFile;
+use super::rollout::Finished;
 
 /// What a run's directory holds; `docs/training.md` lists it.
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
     metrics: fs::File,
+    episodes: Option<fs::File>,
     events: EventFile,
     header: Vec<String>,
 }
@@ -24,10 +27,13 @@ pub const CONFIG: &str = "config.yaml";
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 /// Name of the metrics.
 pub const METRICS: &str = "metrics.csv";
+/// Name of the log of episodes.
+pub const EPISODES: &str = "episodes.csv";
 
 impl RunDirectory {
     /// Makes the directory and writes what is known before training: settings and origin. `first` is the update and the step that
-    /// training starts from; metrics of later ones, left by a run that was killed, are dropped.
+    /// training starts from; metrics and episodes of later ones, left by a run that was killed, are dropped. `episode_columns` are the names of
+    /// the numbers that are noted of episodes; without any there is no log of them.
     ///
     /// # Errors
     /// The path and what the system says of it.
@@ -36,6 +42,7 @@ impl RunDirectory {
         config: &Map<String, Value>,
         origin: &Map<String, Value>,
         first: (u64, u64),
+        episode_columns: &[String],
     ) -> Result<Self, (PathBuf, io::Error)> {
         let at = |name: &str| path.join(name);
         fs::create_dir_all(path).map_err(|error| (path.to_owned(), error))?;
@@ -46,8 +53,10 @@ impl RunDirectory {
         let header = keep_metrics(&at(METRICS), first.0).map_err(|error| (at(METRICS), error))?;
         let metrics = fs::OpenOptions::new().append(true).open(at(METRICS));
         let metrics = metrics.map_err(|error| (at(METRICS), error))?;
+        let episodes =
+            open_episodes(&at(EPISODES), first.0, episode_columns).map_err(|error| (at(EPISODES), error))?;
         let events = EventFile::create(path, first.1).map_err(|error| (path.to_owned(), error))?;
-        Ok(Self { path: path.to_owned(), metrics, events, header })
+        Ok(Self { path: path.to_owned(), metrics, episodes, events, header })
     }
 
     /// A file of the run.
@@ -69,6 +78,30 @@ impl RunDirectory {
         let row: Vec<String> = numbers.iter().map(|(_, value)| cell(*value)).collect();
         writeln!(self.metrics, "{}", row.join(","))?;
         self.events.write(step, numbers.iter().filter(|(_, value)| value.is_finite()).copied())
+    }
+
+    /// Appends the episodes of an update that were noted.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn log_episodes(&mut self, update: u64, finished: &[Finished]) -> io::Result<()> {
+        let Some(file) = &mut self.episodes else { return Ok(()) };
+        let mut rows = String::new();
+        for episode in finished {
+            let Some(record) = &episode.record else { continue };
+            let start = [update, record.environment as u64, record.episode, episode.steps];
+            start.iter().for_each(|number| write!(rows, "{number},").expect("strings take everything"));
+            write!(rows, "{}", episode.total).expect("strings take everything");
+            for number in &record.numbers {
+                rows.push(',');
+                if number.is_finite() {
+                    write!(rows, "{number}").expect("strings take everything");
+                }
+            }
+            rows.push('\n');
+        }
+        // At once: a reader sees whole rows.
+        file.write_all(rows.as_bytes())
     }
 
     /// Hands everything to the system.
@@ -130,4 +163,32 @@ fn keep_metrics(path: &Path, last: u64) -> io::Result<Vec<String>> {
         Ok(())
     })?;
     Ok(header.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+}
+
+/// The log of episodes with rows of updates up to `last`; none if nothing is noted.
+fn open_episodes(path: &Path, last: u64, columns: &[String]) -> io::Result<Option<fs::File>> {
+    if columns.is_empty() && !path.exists() {
+        return Ok(None);
+    }
+    let kept = keep_metrics(path, last)?.join(",");
+    if columns.is_empty() {
+        return Ok(None);
+    }
+    let names = ["update", "environment", "episode", "steps", "return"].into_iter().map(str::to_owned);
+    let header = names.chain(columns.iter().map(|name| cell(name))).collect::<Vec<_>>().join(",");
+    if !kept.is_empty() && kept != header {
+        let problem =
+            "its columns are those of another version or environment; move it away to go on without its rows";
+        return Err(io::Error::other(problem));
+    }
+    let mut file = fs::OpenOptions::new().append(true).open(path)?;
+    if kept.is_empty() {
+        writeln!(file, "{header}")?;
+    }
+    Ok(Some(file))
+}
+
+/// A name as a cell: in quotes where it has something that separates cells or rows.
+fn cell(name: &str) -> String {
+    if name.contains([',', '"']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_owned() }
 }

@@ -18,6 +18,7 @@ use crate::policy::{Moments, Normaliser};
 pub struct Player<E> {
     collector: Collector<E>,
     brain: Brain,
+    episode_columns: Vec<String>,
     /// The last rollout.
     pub rollout: Rollout,
 }
@@ -38,7 +39,7 @@ impl<E: Env> Player<E> {
             let columns = setting.env.observation_space().len();
             Normaliser::new(Moments::new(columns), common.observation_limit)
         });
-        let collector = Collector::new(
+        let mut collector = Collector::new(
             setting.env,
             common.environments,
             setting.run.env.max_episode_steps(),
@@ -50,7 +51,8 @@ impl<E: Env> Player<E> {
         let brain = model.new_brain(normaliser)?;
         let raw = brain.head.raw_len();
         let rollout = Rollout::new(common.environments, rollout_steps, model.input_len(), raw, with_next);
-        Ok(Self { collector, brain, rollout })
+        let episode_columns = collector.note_episodes(common.episode_log, &brain.head);
+        Ok(Self { collector, brain, episode_columns, rollout })
     }
 
     /// Plays a rollout with the model as it is now; returns the episodes that ended.
@@ -78,6 +80,11 @@ impl<E: Env> Player<E> {
         Ok(self.collector.take_finished())
     }
 
+    /// Names of the numbers that are noted of episodes; none if there are no such notes.
+    pub fn episode_columns(&self) -> &[String] {
+        &self.episode_columns
+    }
+
     /// How observations are normalised now.
     pub fn normaliser(&self) -> Option<&Normaliser> {
         self.brain.normaliser.as_ref()
@@ -93,6 +100,7 @@ impl<E: Env> Player<E> {
         state.put_u64s("lanes.actions_len", lanes.iter().map(|lane| lane.actions.len() as u64).collect());
         state.put_f32s("lanes.actions", lanes.iter().flat_map(|lane| lane.actions.iter().copied()).collect());
         state.put_f32s("lanes.window", lanes.iter().flat_map(|lane| lane.window.iter().copied()).collect());
+        state.put_f64s("lanes.noted", lanes.iter().flat_map(|lane| lane.noted.iter().copied()).collect());
     }
 
     /// Takes what was saved.
@@ -110,8 +118,12 @@ impl<E: Env> Player<E> {
         if episodes.len() != lanes.len() || lens.len() != lanes.len() {
             return Err(misfit());
         }
+        // Absent from checkpoints of versions that noted nothing, and of another length where other things were noted.
+        let noted = state.f64s("lanes.noted").unwrap_or_default();
         let (mut first, mut windows) = (0, &windows[..]);
-        for ((lane, episode), len) in lanes.iter_mut().zip(episodes).zip(lens) {
+        let width = noted.len() / lanes.len();
+        for (row, ((lane, episode), len)) in lanes.iter_mut().zip(episodes).zip(lens).enumerate() {
+            lane.noted = noted[row * width..][..width].to_vec();
             lane.episode = episode;
             lane.actions = actions.get(first..first + len as usize).ok_or_else(misfit)?.to_vec();
             first += len as usize;

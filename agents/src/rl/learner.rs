@@ -93,6 +93,9 @@ pub trait Learner {
     /// [`LearnError`]; the learner is then of no further use.
     fn update(&mut self, progress: Progress) -> Result<Update, LearnError>;
 
+    /// Names of the numbers in [`Finished::record`]; none if episodes are not noted.
+    fn episode_columns(&self) -> &[String];
+
     /// Writes all that the next updates depend on.
     fn save(&self, state: &mut State);
 

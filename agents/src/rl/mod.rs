@@ -20,6 +20,7 @@ pub mod directory;
 pub mod distribution;
 #[cfg(feature = "torch")]
 pub mod dqn;
+pub mod episode_log;
 #[cfg(feature = "torch")]
 pub mod events;
 #[cfg(feature = "torch")]
@@ -55,9 +56,10 @@ pub use self::{
     learner::LearnError,
     run::{Observer, Outcome, Report, RunOptions, TrainError, train, train_in},
 };
+pub use episode_log::EpisodeRecord;
 pub use rollout::{Brain, Collector, Finished, Rollout, RolloutError};
 pub use settings::{
-    ActorCriticSettings, AlgorithmSettings, Common, DqnSettings, HeadChoice, NetworkSettings, PpoSettings,
-    ReinforceSettings, RunConfig, Schedule,
+    ActorCriticSettings, AlgorithmSettings, Common, DqnSettings, EpisodeLog, HeadChoice, NetworkSettings,
+    PpoSettings, ReinforceSettings, RunConfig, Schedule,
 };
 pub use shipped::{shipped, shipped_names};

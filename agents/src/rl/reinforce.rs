@@ -128,6 +128,10 @@ impl<E: Env> Learner for Reinforce<E> {
         Ok(Update { metrics, finished })
     }
 
+    fn episode_columns(&self) -> &[String] {
+        self.player.episode_columns()
+    }
+
     fn save(&self, state: &mut State) {
         self.model.save(&self.adam, state);
         self.player.save(state);

@@ -14,6 +14,8 @@ use lob::sim::{SimRng, derive_seed};
 use rand_xoshiro::rand_core::SeedableRng;
 use thiserror::Error;
 
+use super::episode_log::{EpisodeRecord, Rule, Tally, columns};
+use super::settings::EpisodeLog;
 use crate::policy::{Head, Moments, Network, Normaliser, Workspace, push_window};
 
 /// Environments that share a pass of the network.
@@ -123,12 +125,14 @@ impl Rollout {
 }
 
 /// An episode that ended in a rollout.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Finished {
     /// Its rewards, added up.
     pub total: f64,
     /// Its steps.
     pub steps: u64,
+    /// What was noted of it, if [`Collector::note_episodes`] asked for it.
+    pub record: Option<EpisodeRecord>,
 }
 
 /// One environment with all that belongs to it.
@@ -146,6 +150,7 @@ struct Lane<E> {
     actions: Vec<f32>,
     total: f64,
     seen: Moments,
+    tally: Tally,
     finished: Vec<Finished>,
 }
 
@@ -158,6 +163,8 @@ pub struct LaneState {
     pub actions: Vec<f32>,
     /// The network's input.
     pub window: Vec<f32>,
+    /// What is noted of the running episode: the number of steps, then sums over them.
+    pub noted: Vec<f64>,
 }
 
 /// Environments that are played, rollout after rollout.
@@ -192,6 +199,7 @@ impl<E: Env + Clone + Send> Collector<E> {
             actions: Vec::new(),
             total: 0.0,
             seen: Moments::new(d),
+            tally: Tally::none(),
             finished: Vec::new(),
         };
         let mut lanes: Vec<_> = (0..environments).map(lane).collect();
@@ -199,6 +207,17 @@ impl<E: Env + Clone + Send> Collector<E> {
             lane.begin(0, normaliser).map_err(|error| error.in_row(row))?;
         }
         Ok(Self { lanes, seed, threads: threads.max(1) })
+    }
+
+    /// Notes single episodes from now on, of a policy with this head; to be called before the first rollout. Returns the names of a record's
+    /// numbers; none if nothing is to be noted.
+    pub fn note_episodes(&mut self, log: EpisodeLog, head: &Head) -> Vec<String> {
+        let rule = Rule::new(log, self.lanes.len());
+        for lane in &mut self.lanes {
+            lane.tally = Tally::new(rule, head);
+            lane.tally.begin(lane.episode);
+        }
+        if rule == Rule::Never { Vec::new() } else { columns(self.env(), head) }
     }
 
     /// One of the environments, for its spaces.
@@ -290,6 +309,7 @@ impl<E: Env + Clone + Send> Collector<E> {
             episode: lane.episode,
             actions: lane.actions.clone(),
             window: lane.window.clone(),
+            noted: lane.tally.state(),
         };
         self.lanes.iter().map(state).collect()
     }
@@ -328,6 +348,7 @@ impl<E: Env> Lane<E> {
                 Err(error) => return Err(error),
             }
         }
+        self.tally.begin(self.episode);
         push_window(&mut self.window, &self.observation, normaliser);
         Ok(())
     }
@@ -344,6 +365,7 @@ impl<E: Env> Lane<E> {
         }
         self.actions.extend_from_slice(&state.actions);
         self.window.copy_from_slice(&state.window);
+        self.tally.restore(&state.noted);
         Ok(())
     }
 }
@@ -403,6 +425,9 @@ impl<E: Env> Block<'_, E> {
                     lane.actions.extend_from_slice(&action);
                     lane.episodes.step(Action::Continuous(&action), &mut lane.observation)
                 };
+                if lane.tally.is_active() {
+                    lane.tally.push(&brain.head, brain.epsilon, outputs, raw, &action);
+                }
                 let taken = step_taken.map_err(|error| fail(error.in_row(first + row).into()))?;
                 check(first + row, taken.reward, &lane.observation).map_err(fail)?;
                 lane.total += taken.reward;
@@ -420,7 +445,9 @@ impl<E: Env> Block<'_, E> {
                         minds.single.copy_from_slice(&lane.window);
                         self.next_values[at] = minds.value_of_single(brain);
                     }
-                    lane.finished.push(Finished { total: lane.total, steps: lane.episodes.steps() });
+                    let steps = lane.episodes.steps();
+                    let record = lane.tally.record(lane.episodes.env(), first + row, lane.episode, steps);
+                    lane.finished.push(Finished { total: lane.total, steps, record });
                     lane.begin(lane.episode + 1, brain.normaliser.as_ref())
                         .map_err(|error| fail(error.in_row(first + row).into()))?;
                 }

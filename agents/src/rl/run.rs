@@ -195,7 +195,9 @@ pub fn train_in<E: Env + 'static>(
     let io_error = |(path, problem)| TrainError::Io { path, problem };
     let origin = origin(run.common.seed, &format!("{:?}", options.device), threads);
     let first = (progress.update, progress.update * per_update);
-    let mut directory = RunDirectory::open(&options.directory, &config, &origin, first).map_err(io_error)?;
+    let columns = learner.episode_columns();
+    let opened = RunDirectory::open(&options.directory, &config, &origin, first, columns);
+    let mut directory = opened.map_err(io_error)?;
 
     let mut complete = true;
     let started = Instant::now();
@@ -224,7 +226,9 @@ pub fn train_in<E: Env + 'static>(
         row.extend(update.metrics.iter().copied());
         row.push(("steps_per_second", steps_per_second));
         row.push(("seconds", started.elapsed().as_secs_f64()));
-        let wrote = directory.log(steps, &row);
+        let wrote = directory
+            .log(steps, &row)
+            .and_then(|()| directory.log_episodes(progress.update, &update.finished));
         wrote.map_err(|problem| TrainError::Io { path: options.directory.clone(), problem })?;
         let report = Report {
             update: progress.update,
@@ -309,7 +313,9 @@ fn check_header(header: &Map<String, Value>, config: &Map<String, Value>) -> Res
             return Err(format!("its section {section} is missing"));
         };
         // How the result is looked at may change.
-        for (key, value) in here.iter().filter(|(key, _)| *key != "evaluation_episodes") {
+        for (key, value) in
+            here.iter().filter(|(key, _)| !["evaluation_episodes", "episode_log"].contains(&key.as_str()))
+        {
             let before = saved.get(key).unwrap_or(&Value::Null);
             if before != value {
                 return Err(format!(

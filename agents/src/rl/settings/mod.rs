@@ -47,6 +47,8 @@ pub struct Common {
     pub observation_limit: f32,
     /// Updates between two checkpoints; 0: only at the end and on Ctrl-C.
     pub checkpoint_updates: u64,
+    /// Which episodes have a row in the log of episodes.
+    pub episode_log: EpisodeLog,
     /// Sessions that the finished policy is evaluated over, beside the environment's usual baselines; 0: none. None of them is trained on.
     pub evaluation_episodes: u64,
 }
@@ -62,8 +64,26 @@ impl Default for Common {
             normalise_observations: true,
             observation_limit: 10.0,
             checkpoint_updates: 50,
+            episode_log: EpisodeLog::default(),
             evaluation_episodes: 500,
         }
+    }
+}
+
+/// Which episodes of each environment have a row in `episodes.csv`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "true, false or a number of episodes, at least 1")]
+pub enum EpisodeLog {
+    /// `false`: none. `true`: all until the environments together have about 4,000 rows, then ever fewer: half of as many episodes again, a
+    /// quarter of twice as many, and so on, which makes 2,000 rows more for each doubling of the episodes.
+    Usual(bool),
+    /// Those whose number, from 0, is a multiple of this.
+    Every(u64),
+}
+
+impl Default for EpisodeLog {
+    fn default() -> Self {
+        Self::Usual(true)
     }
 }
 
@@ -257,6 +277,9 @@ impl Common {
         integer("steps", self.steps, 1..=u64::MAX / 2)?;
         integer("environments", self.environments, 1..=1_000_000)?;
         integer("evaluation_episodes", self.evaluation_episodes, 0..=10_000_000)?;
+        if let EpisodeLog::Every(number) = self.episode_log {
+            integer("episode_log", number, 1..=u64::MAX / 2)?;
+        }
         positive("observation_limit", f64::from(self.observation_limit))?;
         let network = &self.network;
         let inside = |error: ParameterError| error.within("network");

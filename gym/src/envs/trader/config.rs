@@ -1,11 +1,13 @@
 //! Settings of the trader.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use lob::ParameterError;
 use lob::models::ImpactConfig;
 use lob::parameter::{integer, non_negative, positive, probability};
-use serde::{Deserialize, Serialize};
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::wallet::AccountConfig;
 use crate::config::{ConfigError, Settings};
@@ -26,9 +28,9 @@ pub enum Part {
     Test,
 }
 
-/// A file of bars, and which of them are played.
+/// A file of bars, and which of them are played. In settings a path alone stands for one with all else at its defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 pub struct BarsSource {
     /// As [`TickBarsConfig::file`].
     pub file: PathBuf,
@@ -45,6 +47,37 @@ pub struct BarsSource {
 impl Default for BarsSource {
     fn default() -> Self {
         Self { file: PathBuf::new(), time: None, extra: Vec::new(), train_share: 0.7, part: Part::Train }
+    }
+}
+
+impl Serialize for BarsSource {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for BarsSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PathOrMap;
+
+        impl<'de> Visitor<'de> for PathOrMap {
+            type Value = BarsSource;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("the path of a file, a map as in {file: bars.csv, part: test}, or null")
+            }
+
+            fn visit_str<E: de::Error>(self, path: &str) -> Result<BarsSource, E> {
+                Ok(BarsSource { file: path.into(), ..BarsSource::default() })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<BarsSource, A::Error> {
+                // The one of the fields.
+                BarsSource::deserialize(de::value::MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_any(PathOrMap)
     }
 }
 

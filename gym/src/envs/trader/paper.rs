@@ -28,6 +28,7 @@ impl Paper {
         interval_seconds: f64,
         directory: &Path,
     ) -> Result<Self, ConfigError> {
+        fees.validate().map_err(|error| error.within("fees"))?;
         let observed = (config.conditions.volume.is_none(), Some(interval_seconds));
         let orders = Orders::observing(fees, &config.impact, &config.conditions, observed, 1, directory)?;
         Ok(Self { orders, transaction_cost: config.transaction_cost })

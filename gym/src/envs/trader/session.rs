@@ -391,7 +391,9 @@ impl Session {
         let low = if self.terms.account.may_be_short() { -1.0 } else { 0.0 };
         let target = share.clamp(low, 1.0) * self.most();
         let held = self.wallet.units * self.price();
-        if target.abs() < self.terms.band * self.equity() && self.wallet.is_open() {
+        // A target of nothing closes whatever the next price is; what was worth nothing now need not be then.
+        let closes = target == 0.0 || target.abs() < self.terms.band * self.equity();
+        if closes && self.wallet.is_open() {
             return Wish::Close;
         }
         if (target - held).abs() < (self.terms.band * self.equity()).max(1e-12) {
@@ -466,9 +468,10 @@ impl Session {
     /// Books a fill.
     pub(super) fn book(&mut self, filled: Filled) {
         if filled.units != 0.0 {
-            let was_open = self.wallet.is_open();
+            let cycles = self.wallet.cycles;
             self.wallet.trade(filled.units, filled.price, filled.fees, filled.slippage);
-            if !was_open || !self.wallet.is_open() {
+            // A position that turns is a new one.
+            if self.wallet.cycles > cycles || !self.wallet.is_open() {
                 self.age = 0;
             }
             self.moment.filled = filled;

@@ -114,7 +114,9 @@ impl Completion {
             }
         }
         if tick.open.is_nan() {
-            tick.open = before.map_or(tick.close, |before| before.close);
+            // As near to the last close as the bar says that its prices came; NaN bounds nothing.
+            let open = before.map_or(tick.close, |before| before.close);
+            tick.open = open.min(tick.high).max(tick.low);
         }
         if tick.high.is_nan() {
             tick.high = tick.open.max(tick.close);
@@ -376,6 +378,17 @@ mod tests {
         assert_eq!((second.bid_price, second.ask_price, second.bid_size), (1.8, 2.2, 0.75));
         let error = completion.complete(&bars[2]).unwrap_err();
         assert_eq!(error.key, "time");
+    }
+
+    #[test]
+    fn a_missing_open_is_the_last_close_or_as_near_to_it_as_the_bar_came() {
+        let header = "time,high,low,close";
+        let config = TickBarsConfig { file: "x.csv".into(), ..TickBarsConfig::default() };
+        let text = format!("{header}\n1,5,3,4\n2,6,4,5\n3,9,7,8\n4,6,1,2\n5,,,3\n");
+        let mut completion = Completion::new(0.0);
+        let bars = config.rows(&mut csv::Text::new(&text)).unwrap();
+        let opens = bars.iter().map(|bar| completion.complete(bar).unwrap().unwrap().tick.open);
+        assert_eq!(opens.collect::<Vec<_>>(), [4.0, 4.0, 7.0, 6.0, 2.0]);
     }
 
     #[test]
