@@ -35,6 +35,7 @@ mod paper_metrics;
 mod paper_watch;
 mod plot;
 mod policy;
+mod serve;
 mod simulate;
 mod stationary;
 mod stop;
@@ -99,6 +100,10 @@ enum Command {
     ReplayFeed(hand_over::Arguments),
     /// Look into a store of ticks, or export it (runs the Python package: docs/live.md)
     Store(hand_over::Arguments),
+    /// Collect, train and trade over HTTP (runs the Python package: docs/serve.md)
+    Serve(hand_over::Arguments),
+    /// Print the server's settings and where each came from (runs the Python package: docs/serve.md)
+    Settings(hand_over::Arguments),
     #[command(flatten)]
     Missing(missing::Command),
 }
@@ -135,6 +140,8 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Collect(given) => live::COLLECT.run(&given.arguments),
         Command::ReplayFeed(given) => live::REPLAY_FEED.run(&given.arguments),
         Command::Store(given) => live::STORE.run(&given.arguments),
+        Command::Serve(given) => serve::SERVE.run(&given.arguments),
+        Command::Settings(given) => serve::SETTINGS.run(&given.arguments),
         Command::Missing(command) => Err(missing::run(&command)),
     };
     match result {
