@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from lobgym.serve.errors import ServeError
 from lobgym.serve.limits import answer
-from lobgym.serve.models import Error
+from lobgym.serve.models import PATTERNS, Error
 
 __all__ = ["REFUSALS", "handle_errors"]
 
@@ -47,9 +47,14 @@ def _invalid(error: RequestValidationError) -> ServeError:
         return ServeError("the body is no JSON", legal="a JSON object", status=400)
     if first["type"] == "missing":
         return ServeError(f"{where} is missing", legal="a value for it")
+    if isinstance(first.get("input"), bytes):
+        return ServeError("body", legal="a JSON object, with the header Content-Type: application/json")
     if first["type"] == "extra_forbidden":
         return ServeError(f"{where} is unknown", first.get("input"), "the names that /docs lists")
     legal = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    if first["type"] == "string_pattern_mismatch":
+        pattern = first["ctx"]["pattern"]
+        legal = PATTERNS.get(pattern, f"text that matches {pattern}")
     return ServeError(where, first.get("input"), legal)
 
 

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from lobgym.serve.ledger import Kind, State
-from lobgym.serve.places import NAME
+from lobgym.serve.places import LEGAL_NAME, NAME
 
 __all__ = [
+    "PATTERNS",
     "Bars",
     "Collection",
     "CollectionRequest",
@@ -34,13 +35,25 @@ __all__ = [
     "TrainingRequest",
 ]
 
+#: Nothing that parsers of URLs read differently.
+_URL = r"^wss?://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~/@=&?%-]*)?$"
+_INTERVAL = r"^[1-9][0-9]{0,8}(ms|s|m|h)$"
+_SYMBOL = r"^[A-Z0-9]{2,20}(_[A-Z0-9]{1,12})?$"
+_WORD = r"^[a-z0-9_-]{1,64}$"
+
+#: What patterns ask for, in words.
+PATTERNS = {
+    NAME: LEGAL_NAME,
+    _INTERVAL: "a number and ms, s, m or h, 24h at most, as 5s",
+    _SYMBOL: "as the exchange writes it, e.g. BTCUSDT",
+    _URL: "ws://HOST or wss://HOST, with a port and a path if need be",
+    _WORD: "1 to 64 of a-z, 0-9, _ and -",
+}
+
 Name = Annotated[str, Field(pattern=NAME, examples=["btc-1m"])]
 FeatureSet = Literal["default", "microstructure"]
 Count = Annotated[int, Field(ge=1, le=10**12)]
-Scalar = bool | int | float | Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
-
-#: Nothing that parsers of URLs read differently.
-_URL = r"^wss?://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~/@=&?%-]*)?$"
+Scalar = bool | int | float | Annotated[str, Field(pattern=_WORD)]
 
 
 def _with(example: dict[str, Any]) -> ConfigDict:
@@ -65,8 +78,8 @@ class CollectionRequest(BaseModel):
 
     model_config = _with({"venue": "binance", "symbol": "BTCUSDT", "interval": "5s"})
     venue: Literal["binance", "binance-usdm"] = "binance"
-    symbol: str = Field("BTCUSDT", pattern=r"^[A-Z0-9]{2,20}(_[A-Z0-9]{1,12})?$")
-    interval: str = Field("5s", pattern=r"^[1-9][0-9]{0,8}(ms|s|m|h)$", description="of the bars, 24h at most")
+    symbol: str = Field("BTCUSDT", pattern=_SYMBOL)
+    interval: str = Field("5s", pattern=_INTERVAL, description="of the bars, 24h at most")
     url: str | None = Field(None, pattern=_URL, max_length=500, description="of the websocket; else the venue's")
     store: Name | None = Field(None, description="name of the store and the bars; else made of the three above")
     seconds: float | None = Field(None, gt=0, le=1e9, allow_inf_nan=False, description="how long; else until stopped")

@@ -43,8 +43,10 @@ class Places:
         """
         self.root = root.absolute()
         try:
+            # What it holds is nobody else's business: requests, what was traded, and what was said to the logs.
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in _DIRECTORIES:
-                (self.root / name).mkdir(parents=True, exist_ok=True)
+                (self.root / name).mkdir(exist_ok=True)
         except OSError as error:
             raise ServeError("state", str(root), f"a directory that can be written ({error.strerror})") from error
         self._lock: int | None = None
