@@ -15,6 +15,7 @@ __all__ = [
     "PATTERNS",
     "Bars",
     "Collection",
+    "CollectionId",
     "CollectionRequest",
     "Data",
     "Error",
@@ -31,7 +32,9 @@ __all__ = [
     "StopRequest",
     "Trade",
     "TradeRequest",
+    "TradingId",
     "Training",
+    "TrainingId",
     "TrainingRequest",
 ]
 
@@ -51,6 +54,9 @@ PATTERNS = {
 }
 
 Name = Annotated[str, Field(pattern=NAME, examples=["btc-1m"])]
+TrainingId = Annotated[str, Field(pattern=NAME, examples=["training-1"])]
+TradingId = Annotated[str, Field(pattern=NAME, examples=["trading-2"])]
+CollectionId = Annotated[str, Field(pattern=NAME, examples=["collection-3"])]
 FeatureSet = Literal["default", "microstructure"]
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Scalar = bool | int | float | Annotated[str, Field(pattern=_WORD)]

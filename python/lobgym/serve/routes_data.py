@@ -128,7 +128,7 @@ def router(service: Service) -> APIRouter:
         return models.Jobs(jobs=[models.JobStatus(**_common(service.views.status(job))) for job in stopped])
 
     @routes.get("/{id}", summary="A collection and its latest bars")
-    def one(id: models.Name, bars: Annotated[int, Query(ge=0, le=10_000)] = 20) -> models.Collection:
+    def one(id: models.CollectionId, bars: Annotated[int, Query(ge=0, le=10_000)] = 20) -> models.Collection:
         return models.Collection(**service.views.status(service.jobs.get(id, "collection"), bars))
 
     return routes

@@ -11,7 +11,7 @@ from lobgym import __version__
 from lobgym.serve import models
 from lobgym.serve.answers import REFUSALS
 from lobgym.serve.events import Streams
-from lobgym.serve.ledger import Kind, State
+from lobgym.serve.ledger import Job, Kind, State
 from lobgym.serve.logs import last_lines
 from lobgym.serve.service import Service
 
@@ -42,14 +42,14 @@ def router(service: Service, streams: Streams) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     ) -> models.Jobs:
         found = service.ledger.jobs(kind, None if state is None else (state,), before=before, limit=limit)
-        return models.Jobs(jobs=[_status(service, job.id) for job in found])
+        return models.Jobs(jobs=[_status(service, job) for job in found])
 
     @routes.get("/jobs/{id}", summary="A job of any kind")
-    def job(id: models.Name) -> models.JobStatus:
-        return _status(service, id)
+    def job(id: models.TrainingId) -> models.JobStatus:
+        return _status(service, service.jobs.get(id))
 
     @routes.get("/jobs/{id}/log", summary="The last lines that its process wrote")
-    def log(id: models.Name, lines: Annotated[int, Query(ge=1, le=1_000)] = 50) -> models.Log:
+    def log(id: models.TrainingId, lines: Annotated[int, Query(ge=1, le=1_000)] = 50) -> models.Log:
         service.jobs.get(id)
         found = last_lines(service.places.log(id), lines)
         return models.Log(lines=[service.places.private(line) for line in found])
@@ -61,13 +61,13 @@ def router(service: Service, streams: Streams) -> APIRouter:
         responses=_STREAM,  # type: ignore[arg-type]
     )
     async def events(
-        id: models.Name, last_event_id: Annotated[str | None, Header(max_length=64, examples=["3.120"])] = None
+        id: models.TrainingId, last_event_id: Annotated[str | None, Header(max_length=64, examples=["3.120"])] = None
     ) -> Response:
         return await streams.open(id, last_event_id)
 
     return routes
 
 
-def _status(service: Service, id: str) -> models.JobStatus:
-    status = service.views.status(service.jobs.get(id))
+def _status(service: Service, job: Job) -> models.JobStatus:
+    status = service.views.status(job)
     return models.JobStatus(**{name: status[name] for name in models.JobStatus.model_fields})

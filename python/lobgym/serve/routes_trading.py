@@ -83,15 +83,15 @@ def router(service: Service) -> APIRouter:
         return models.Trade(**service.views.status(service.jobs.submit("trading", values)))
 
     @routes.get("/trading/{id}", summary="How a trading session goes")
-    def trading(id: models.Name) -> models.Trade:
+    def trading(id: models.TradingId) -> models.Trade:
         return models.Trade(**service.views.status(service.jobs.get(id, "trading"), 1))
 
     @routes.post("/trading/{id}/stop", status_code=202, summary="End a session after its bar; what it holds it keeps")
-    def stop(id: models.Name) -> models.Trade:
+    def stop(id: models.TradingId) -> models.Trade:
         return models.Trade(**service.views.status(service.jobs.stop(id, kind="trading")))
 
     @routes.post("/trading/{id}/kill", status_code=202, summary="Kill switch: sell everything and end")
-    def kill(id: models.Name) -> models.Trade:
+    def kill(id: models.TradingId) -> models.Trade:
         job = service.jobs.get(id, "trading")
         if not job.is_open:
             raise ServeError("the job is at its end already", job.state, "a job that is not", status=409)
@@ -121,7 +121,7 @@ def router(service: Service) -> APIRouter:
 
     @routes.get("/fills", summary="What was traded, the latest first")
     def fills(
-        trading: Annotated[models.Name | None, Query(description="of this session; else of all")] = None,
+        trading: Annotated[models.TradingId | None, Query(description="of this session; else of all")] = None,
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     ) -> list[models.Fill]:
         jobs = service.ledger.jobs("trading", limit=_MOST_SESSIONS)

@@ -45,11 +45,11 @@ def router(service: Service) -> APIRouter:
         return _submit(service, request)
 
     @routes.get("/training/{id}", summary="State, progress and curve of a training")
-    def training(id: models.Name, points: Annotated[int, Query(ge=0, le=5_000)] = 200) -> models.Training:
+    def training(id: models.TrainingId, points: Annotated[int, Query(ge=0, le=5_000)] = 200) -> models.Training:
         return models.Training(**service.views.status(service.jobs.get(id, "training"), points))
 
     @routes.post("/training/{id}/stop", status_code=202, summary="Stop a training; it writes a checkpoint first")
-    def stop(id: models.Name) -> models.Training:
+    def stop(id: models.TrainingId) -> models.Training:
         return models.Training(**service.views.status(service.jobs.stop(id, kind="training")))
 
     @routes.get("/runs", summary="The directories of trainings")
