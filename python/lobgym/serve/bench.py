@@ -85,6 +85,7 @@ class Load:
         count = sum(self.answers.values())
         answers = ", ".join(f"{status}: {number}" for status, number in sorted(self.answers.items()))
         states = ", ".join(f"{state}: {number}" for state, number in sorted(self.states.items()))
+        every = " ".join(f"{each:.0f}" for each in self.memory[:: max(1, len(self.memory) // 10)])
         return (
             f"requests           {count + self.failures.total()} in {self.seconds:.0f} s ({count / self.seconds:.0f}/s)\n"
             f"answers            {answers}\n"
@@ -92,8 +93,7 @@ class Load:
             f"429 without Retry-After  {self.silent}\n"
             f"time of an answer  median {at[0]:.0f} ms, 99% {at[1]:.0f} ms\n"
             f"jobs accepted      {len(self.accepted)}, lost {len(self.lost)} ({states})\n"
-            f"memory             {self.memory[0]:.1f} MiB at the start, {self.memory[-1]:.1f} at the end, "
-            f"growth {self.growth:+.1f}"
+            f"memory             {every} MiB, each tenth of the time; growth {self.growth:+.1f}"
         )
 
 
