@@ -38,5 +38,5 @@ def test_two_hundred_clients_for_a_minute(rate: float | None, tmp_path: Path) ->
     print(load.table())
     whole(load)
     assert sum(load.answers.values()) > 2_000
-    # What Python's allocator takes and gives back; a leak of 1 kB a request would be more.
-    assert abs(load.growth) < 4, load.table()
+    # Caches fill, and allocators keep what they may need; a leak of 1 kB a request would be more.
+    assert abs(load.growth) < 6, load.table()

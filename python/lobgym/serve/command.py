@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,13 +25,33 @@ def _say(text: str) -> None:
     print(f"lobgym: {text}", file=sys.stderr, flush=True)
 
 
+#: That read files and the ledger for requests.
+_THREADS = 16
+
+
+class _Once:
+    """Lets one signal pass; the next one interrupts."""
+
+    def __init__(self) -> None:
+        self._passed = False
+
+    def __call__(self, _number: int, _frame: object) -> None:
+        if self._passed:
+            raise KeyboardInterrupt
+        self._passed = True
+
+
 def _serve(settings: Settings) -> int:
+    import anyio.to_thread
     import uvicorn
 
     from lobgym.serve.app import create_app
     from lobgym.serve.events import Streams
     from lobgym.serve.service import Service
 
+    # uvicorn ends at the first signal and sends it again when it has ended: then there is still the service to close.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _Once())
     service = Service.open(settings)
     streams = Streams(service)
 
@@ -41,7 +62,11 @@ def _serve(settings: Settings) -> int:
             super().handle_exit(sig, frame)
 
         async def startup(self, sockets: Any = None) -> None:
+            # More of them only wait for each other, and keep memory.
+            anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
             await super().startup(sockets)
+            # Not before the address is this server's.
+            service.start()
             for each in self.servers:
                 for socket in each.sockets:
                     host, port = socket.getsockname()[:2]
@@ -63,12 +88,11 @@ def _serve(settings: Settings) -> int:
         ws="none",
     )
     try:
-        service.start()
         server = Server(config)
         server.run()
     finally:
         service.close()
-    return 0 if server.started else 1
+    return 0
 
 
 def _settings(settings: Settings, origins: Any, as_json: bool) -> int:

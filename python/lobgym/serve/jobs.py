@@ -73,7 +73,7 @@ class Jobs:
 
     def close(self) -> None:
         """Ends the watching. Jobs go on, unless ``jobs_on_exit`` is ``stop``."""
-        if self.settings.jobs_on_exit == "stop":
+        if self.settings.jobs_on_exit == "stop" and self._thread.ident is not None:
             self._draining = True
             for job in self.ledger.jobs(states=("running",)):
                 with contextlib.suppress(ServeError):
@@ -83,7 +83,8 @@ class Jobs:
                 time.sleep(0.05)
         self._closing = True
         self._wake.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def submit(self, kind: Kind, request: dict[str, Any]) -> Job:
         """Accepts a job. It is in the ledger when this returns.
@@ -139,6 +140,7 @@ class Jobs:
             except Exception:
                 # Nothing that one job does may end the watching of the others.
                 traceback.print_exc()
+                time.sleep(1)
             self._wake.wait(self.settings.poll_seconds)
             self._wake.clear()
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 
 from lobgym.serve.binary import find_binary, find_presets
@@ -48,7 +49,9 @@ class Collecting:
         if request["url"] is not None:
             command.append(f"--url={request['url']}")
         if request["seconds"] is not None:
-            command.append(f"--for={request['seconds']}")
+            # Of one that is resumed, what is left of it.
+            gone = 0.0 if job.started is None else time.time() - job.started
+            command.append(f"--for={max(1.0, request['seconds'] - gone)}")
         return command
 
     def is_complete(self, job: Job) -> bool:
