@@ -254,6 +254,18 @@ def test_the_state_directory_is_closed_to_others(tmp_path: Path) -> None:
     assert (tmp_path / "state").stat().st_mode & 0o077 == 0
 
 
+def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "lobgym.serve", "--port", str(port)],
+            **{"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 60},
+        )
+    assert done.returncode == 1
+    assert f"host:port is 127.0.0.1:{port}; legal: an address that is free" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_real_server_refuses_to_be_open_to_all(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LOBGYM_")}
     done = subprocess.run(

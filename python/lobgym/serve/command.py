@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +42,20 @@ class _Once:
         self._passed = True
 
 
+def _bound(settings: Settings) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[
+            0
+        ]
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError as error:
+        value = f"{settings.host}:{settings.port}"
+        raise ServeError("host:port", value, f"an address that is free ({error.strerror})") from error
+    return bound
+
+
 def _serve(settings: Settings) -> int:
     import anyio.to_thread
     import uvicorn
@@ -52,6 +67,7 @@ def _serve(settings: Settings) -> int:
     # uvicorn ends at the first signal and sends it again when it has ended: then there is still the service to close.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _Once())
+    address = _bound(settings)
     service = Service.open(settings)
     streams = Streams(service)
 
@@ -67,17 +83,12 @@ def _serve(settings: Settings) -> int:
             await super().startup(sockets)
             # Not before the address is this server's.
             service.start()
-            for each in self.servers:
-                for socket in each.sockets:
-                    host, port = socket.getsockname()[:2]
-                    print(f"http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
-            if self.started:
-                _say(f"serving; jobs are in {settings.state}; /docs lists what can be asked; Ctrl-C ends it")
+            host, port = address.getsockname()[:2]
+            print(f"http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
+            _say(f"serving; jobs are in {settings.state}; /docs lists what can be asked; Ctrl-C ends it")
 
     config = uvicorn.Config(
         create_app(service, streams),
-        host=settings.host,
-        port=settings.port,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -89,7 +100,7 @@ def _serve(settings: Settings) -> int:
     )
     try:
         server = Server(config)
-        server.run()
+        server.run(sockets=[address])
     finally:
         service.close()
     return 0
@@ -103,14 +114,9 @@ def _settings(settings: Settings, origins: Any, as_json: bool) -> int:
         print(json.dumps(rows, indent=2))
         return 0
     for row in rows:
-        value = (
-            "-"
-            if row["value"] is None
-            else ", ".join(row["value"]) or "-"
-            if isinstance(row["value"], list)
-            else row["value"]
-        )
-        print(f"{row['setting']:<19} {value!s:<24} {row['from']:<32} {row['meaning']}")
+        value = ", ".join(row["value"]) if isinstance(row["value"], list) else row["value"]
+        shown = "-" if value in (None, "") else str(value)
+        print(f"{row['setting']:<19} {shown:<24} {row['from']:<32} {row['meaning']}")
     return 0
 
 
