@@ -317,6 +317,8 @@ def test_a_session_waits_for_the_first_bar_of_its_collection(tmp_path: Path) -> 
 def test_a_store_has_one_writer_and_one_kind_of_bars(tmp_path: Path) -> None:
     with serving(tmp_path) as client:
         first = client.post("/api/data/start_data_collection", json={"url": "ws://127.0.0.1:9"}).json()
+        # Known at once, though nothing has come.
+        assert client.get("/api/data?name=binance-btcusdt-5s").json()["bars"] == []
         assert first["request"]["store"] == "binance-btcusdt-5s"
         again = client.post("/api/data/start_data_collection", json={"url": "ws://127.0.0.1:9"})
         refused(again, 409, "body.store", "binance-btcusdt-5s", first["id"])

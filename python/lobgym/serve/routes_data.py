@@ -142,7 +142,7 @@ def _stores(service: Service) -> list[models.Bars]:
     writers: dict[str, list[str]] = {}
     for job in service.ledger.jobs("collection"):
         writers.setdefault(job.request["store"], []).append(job.id)
-    names = sorted({*service.places.bar_names(), *service.places.names("stores", (".duckdb",))})
+    names = sorted({*writers, *service.places.bar_names(), *service.places.names("stores", (".duckdb",))})
     return [
         models.Bars(
             name=name,

@@ -14,7 +14,7 @@ from lobgym.serve.views import last_metrics
 __all__ = ["settings_of", "state_of"]
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=512)
 def _settings(config: Path, _changed: int) -> dict[str, Any]:
     settings: dict[str, Any] = _core._settings(config)
     return settings

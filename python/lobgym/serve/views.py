@@ -127,7 +127,7 @@ def _curve(path: Path, _size: int, _changed: int, points: int) -> tuple[list[Row
         stream.seek(0)
         reader = csv.reader(stream)
         names = next(reader, [])
-        step = max(1, math.ceil(count / points)) if points else max(1, count)
+        step = max(1, math.ceil(count / points))
         kept = (row for index, row in enumerate(islice(reader, max(count, 0))) if (count - 1 - index) % step == 0)
         rows = deque(
             (
@@ -135,9 +135,9 @@ def _curve(path: Path, _size: int, _changed: int, points: int) -> tuple[list[Row
                 for row in kept
                 if len(row) == len(names)
             ),
-            maxlen=max(points, 1),
+            maxlen=points,
         )
-    return (list(rows) if points else []), (rows[-1] if rows else None)
+    return list(rows), (rows[-1] if rows else None)
 
 
 @functools.lru_cache(maxsize=64)
@@ -194,8 +194,11 @@ class Views:
         curve: list[Row] = []
         latest = total = None
         try:
-            metrics = (directory / "metrics.csv").stat()
-            curve, latest = _curve(directory / "metrics.csv", metrics.st_size, metrics.st_mtime_ns, points)
+            if points:
+                metrics = (directory / "metrics.csv").stat()
+                curve, latest = _curve(directory / "metrics.csv", metrics.st_size, metrics.st_mtime_ns, points)
+            else:
+                latest = last_metrics(directory)
             config = directory / "config.yaml"
             total = _total_steps(config, config.stat().st_mtime_ns)
         except OSError:
