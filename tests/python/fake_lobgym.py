@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 COLUMNS = ["update", "steps", "episodes", "return_mean", "entropy", "learning_rate"]
 #: Told to end.
@@ -72,8 +72,14 @@ def bars_of(path: Path, done: int) -> list[dict[str, str]]:
 
 
 def last(out: Path) -> dict[str, Any]:
-    lines = (out / "session.jsonl").read_text().splitlines()
-    return json.loads(lines[-1]) if len(lines) > 1 else {}
+    rows = [json.loads(line) for line in (out / "session.jsonl").read_text().splitlines()]
+    return next((row for row in reversed(rows) if "step" in row), {})
+
+
+def end(stream: TextIO, out: Path, state: str) -> int:
+    stream.write(json.dumps({"ending": state}) + "\n")
+    (out / "state").write_text(state)
+    return 0
 
 
 def trade(arguments: argparse.Namespace) -> int:
@@ -90,7 +96,7 @@ def trade(arguments: argparse.Namespace) -> int:
     (out / "state").write_text("running")
     with journal.open("a") as stream:
         if not before:
-            stream.write(json.dumps({"settings": {"policy": policy}}) + "\n")
+            stream.write(json.dumps({"settings": {"policy": policy, "set": arguments.set}}) + "\n")
         while True:
             for bar in bars_of(arguments.bars, done):
                 close, time_ns = float(bar["close"]), int(bar["start_ns"])
@@ -106,13 +112,11 @@ def trade(arguments: argparse.Namespace) -> int:
                 stream.write(json.dumps(row) + "\n")
                 stream.flush()
                 if killed or told or (arguments.steps and done >= arguments.steps):
-                    (out / "state").write_text("killed" if killed else "stopped" if told else "ended")
-                    return 0
+                    return end(stream, out, "killed" if killed else "stopped" if told else "ended")
                 if arguments.speed != "max":
                     time.sleep(1 / float(arguments.speed))
             if told or not arguments.follow:
-                (out / "state").write_text("stopped" if told else "ended")
-                return 0
+                return end(stream, out, "stopped" if told else "ended")
             time.sleep(0.02)
 
 
@@ -148,7 +152,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--speed", default="max")
     parser.add_argument("--steps", type=int)
+    parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--follow", action="store_true")
+    parser.add_argument("--from-start", action="store_true")
     return trade(parser.parse_args(given[1:]))
 
 

@@ -71,10 +71,11 @@ def test_ppo_for_futures_is_told_its_bars_features_and_leverage(shared: tuple[Cl
     ended(client, id, "finished")
     asked = json.loads((place / "state" / "runs" / id / "asked.json").read_text())
     assert asked == {
-        "env.source.bars.file": str(place / "state" / "bars" / "prices.csv"),
+        "env.bars": {"file": str(place / "state" / "bars" / "prices.csv")},
         "env.features": "microstructure",
-        "env.window": 8,
+        "train.network.window": 8,
         "env.account.futures.leverage": 3.0,
+        "env.transaction_cost": 0.0005,
         "train.steps": 300,
     }
     assert answer.json()["request"]["preset"] == "trader_ppo_tcn_futures"
@@ -102,7 +103,8 @@ def test_a_stopped_training_has_written_its_checkpoint(shared: tuple[Client, Pat
     assert 0 < job["progress"] < 1
 
 
-def test_a_session_trades_on_bars_by_name(client: Client) -> None:
+def test_a_session_trades_on_bars_by_name(shared: tuple[Client, Path]) -> None:
+    client = shared[0]
     answer = client.post("/api/trading/run_single_buy_ppo_trader", json={"policy": "lowrider", "bars": "prices"})
     assert answer.status_code == 202
     assert answer.json()["request"]["follow"] is False
@@ -117,6 +119,9 @@ def test_a_session_trades_on_bars_by_name(client: Client) -> None:
     assert [fill["step"] for fill in fills] == [10, 9, 8]
     assert [fill["traded"] for fill in fills] == [-1.0, 1.0, -1.0]
     assert len(client.get("/api/fills").json()) >= 10
+    # A rule pays, unless it is told otherwise.
+    journal = shared[1] / "state" / "trades" / id / "session.jsonl"
+    assert json.loads(journal.read_text().splitlines()[0])["settings"]["set"] == ["env.transaction_cost=0.0005"]
 
 
 def test_a_trained_policy_trades_with_its_features_only(client: Client) -> None:
@@ -211,7 +216,7 @@ def test_lists_can_be_narrowed(client: Client) -> None:
         ({"preset": "quick", "bars": "nothing"}, "body.bars", "nothing", "prices"),
         ({"preset": "quick", "settings": {"other.key": 1}}, "body.settings", None, "env.KEY or train.KEY"),
         ({"preset": "quick", "settings": {"env.market": "../x"}}, "body.settings.env.market", "../x", ""),
-        ({"preset": "quick", "settings": {"env.source.bars.file": "x"}}, "body.settings", None, "no files"),
+        ({"preset": "quick", "settings": {"env.bars": "x"}}, "body.settings", None, "no files"),
         ([], "body", "[]", ""),
     ],
 )

@@ -59,7 +59,7 @@ TradingId = Annotated[str, Field(pattern=NAME, examples=["trading-2"])]
 CollectionId = Annotated[str, Field(pattern=NAME, examples=["collection-3"])]
 FeatureSet = Literal["default", "microstructure"]
 Count = Annotated[int, Field(ge=1, le=10**12)]
-Scalar = bool | int | float | Annotated[str, Field(pattern=_WORD)]
+Scalar = None | bool | int | float | Annotated[str, Field(pattern=_WORD)]
 
 
 def _with(example: dict[str, Any]) -> ConfigDict:
@@ -131,7 +131,7 @@ class _Training(BaseModel):
         for key, value in settings.items():
             if len(key) > 200 or not re.fullmatch(r"(env|train)(\.[a-z][a-z0-9_]*)+", key):
                 raise ValueError("keys as env.KEY or train.KEY")
-            if key.rpartition(".")[2] in ("file", "flow_file", "directory", "path"):
+            if key.rpartition(".")[2] in ("bars", "file", "flow_file", "directory", "path"):
                 raise ValueError("no files: bars are named by `bars`")
             if isinstance(value, float) and not abs(value) < 1e308:
                 raise ValueError("finite numbers")
@@ -145,8 +145,6 @@ class TrainingRequest(_Training):
     preset: Name
     bars: Name | None = Field(None, description="file of bars, for environments that trade them")
     feature_set: FeatureSet | None = None
-    window: int | None = Field(None, ge=1, le=4096)
-    leverage: float | None = Field(None, gt=0, le=1000)
 
 
 class PpoTcnFuturesRequest(_Training):
@@ -156,11 +154,24 @@ class PpoTcnFuturesRequest(_Training):
     bars: Name = Field(description="file of bars: the name of a collection's store, or of a file in bars/")
     feature_set: FeatureSet = "default"
     window: int | None = Field(None, ge=1, le=4096, description="bars that the policy sees; else the preset's")
-    leverage: float | None = Field(None, gt=0, le=1000, description="else the preset's")
+    leverage: float | None = Field(None, gt=0, le=1000, description="at most; else the preset's")
+    transaction_cost: float = Field(0.0005, ge=0, le=0.1, description="share of what is traded")
 
     def general(self) -> TrainingRequest:
-        """The same as a training with its preset named."""
-        return TrainingRequest(preset="trader_ppo_tcn_futures", **self.model_dump())
+        """The same as a training with its preset and its settings named."""
+        named = {
+            "train.network.window": self.window,
+            "env.account.futures.leverage": self.leverage,
+            "env.transaction_cost": self.transaction_cost,
+        }
+        return TrainingRequest(
+            preset="trader_ppo_tcn_futures",
+            bars=self.bars,
+            feature_set=self.feature_set,
+            steps=self.steps,
+            seed=self.seed,
+            settings=self.settings | {key: value for key, value in named.items() if value is not None},
+        )
 
 
 class TradeRequest(BaseModel):
@@ -171,7 +182,14 @@ class TradeRequest(BaseModel):
     bars: Name = Field(description="id of a collection, or name of a file of bars")
     speed: Literal["max"] | Annotated[float, Field(gt=0, le=1e6)] = Field("max", description="bars a second")
     follow: bool | None = Field(None, description="wait for new bars; else if a collection that runs writes them")
+    from_start: bool = Field(False, description="if new bars are waited for: trade on those that are there, too")
     steps: Count | None = Field(None, description="bars at most")
+    transaction_cost: float | None = Field(
+        None,
+        ge=0,
+        le=0.1,
+        description="share of what is traded; else what the policy was trained with, 0.0005 for rules",
+    )
 
 
 class JobStatus(BaseModel):

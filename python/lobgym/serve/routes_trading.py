@@ -19,6 +19,7 @@ from lobgym.serve.works import RULES
 __all__ = ["router"]
 
 _KILL_PATIENCE = 20.0
+_RULES_COST = 0.0005
 #: Sessions that are looked through for the last fills.
 _MOST_SESSIONS = 100
 
@@ -80,6 +81,9 @@ def router(service: Service) -> APIRouter:
             "follow": grows if request.follow is None else request.follow,
             "feature_set": feature_set,
         }
+        if request.policy in RULES and request.transaction_cost is None:
+            # Rules have learned no costs; for nothing, any of them looks good.
+            values["transaction_cost"] = _RULES_COST
         return models.Trade(**service.views.status(service.jobs.submit("trading", values)))
 
     @routes.get("/trading/{id}", summary="How a trading session goes")

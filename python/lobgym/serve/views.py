@@ -109,13 +109,13 @@ def _parquet_rows(path: Path, limit: int, start_ns: int | None, end_ns: int | No
 
 
 def session_rows(directory: Path) -> Iterator[Row]:
-    """A trading session's bars, the last one first."""
+    """A trading session's bars, the last one first; its settings and its ending are none."""
     for line in lines_backwards(directory / "session.jsonl"):
         try:
             row = json.loads(line, parse_constant=lambda _: None)
         except ValueError:
             continue
-        if isinstance(row, dict) and "settings" not in row:
+        if isinstance(row, dict) and "step" in row:
             yield row
 
 

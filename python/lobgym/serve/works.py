@@ -88,14 +88,8 @@ class Training:
             bars = self._places.bars(request["bars"])
             if bars is None:
                 raise ServeError("bars", request["bars"], "the name of a file of bars")
-            changes["env.source.bars.file"] = str(bars)
-        named = {
-            "feature_set": "env.features",
-            "window": "env.window",
-            "leverage": "env.account.futures.leverage",
-            "steps": "train.steps",
-            "seed": "train.seed",
-        }
+            changes["env.bars"] = {"file": str(bars)}
+        named = {"feature_set": "env.features", "steps": "train.steps", "seed": "train.seed"}
         changes |= {key: request[name] for name, key in named.items() if request[name] is not None}
         command = [find_binary(self._settings), "train", str(preset)]
         for key, value in changes.items():
@@ -156,6 +150,10 @@ class Trading:
         command += ["--out", str(self.directory(job)), "--speed", str(request["speed"])]
         if request["follow"]:
             command.append("--follow")
+            if request["from_start"]:
+                command.append("--from-start")
+        if request["transaction_cost"] is not None:
+            command += ["--set", f"env.transaction_cost={request['transaction_cost']}"]
         if request["steps"] is not None:
             command += ["--steps", str(request["steps"])]
         return command
