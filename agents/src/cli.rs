@@ -17,6 +17,7 @@ mod calibrate_impact;
 mod compare;
 mod data;
 mod data_replay;
+mod direction;
 mod env_args;
 mod episode;
 mod estimate;
@@ -30,6 +31,7 @@ mod market_args;
 mod memory;
 mod missing;
 mod output;
+mod pace;
 mod paper;
 mod paper_metrics;
 mod paper_watch;
@@ -39,6 +41,7 @@ mod serve;
 mod simulate;
 mod stationary;
 mod stop;
+mod trade;
 #[cfg(feature = "torch")]
 mod train;
 mod tune;
@@ -89,6 +92,8 @@ enum Command {
     Data(data::Command),
     /// Trade simulated prices on paper: a broker with risk limits and a ledger that survives crashes
     Paper(paper::Arguments),
+    /// Trade one asset on paper, on bars of a file or as they come: rules and trained policies, with a journal and a kill switch
+    Trade(trade::Arguments),
     /// Train an agent: a run's directory with metrics, checkpoints and the policy
     #[cfg(feature = "torch")]
     Train(train::Arguments),
@@ -100,6 +105,8 @@ enum Command {
     ReplayFeed(hand_over::Arguments),
     /// Look into a store of ticks, or export it (runs the Python package: docs/live.md)
     Store(hand_over::Arguments),
+    /// Add to bars the probability that the price will be higher (runs the Python package: docs/direction.md)
+    Direction(hand_over::Arguments),
     /// Collect, train and trade over HTTP (runs the Python package: docs/serve.md)
     Serve(hand_over::Arguments),
     /// Print the server's settings and where each came from (runs the Python package: docs/serve.md)
@@ -134,12 +141,14 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Data(command) => data::run(&command),
         Command::Paper(arguments) => paper::run(&arguments),
+        Command::Trade(arguments) => trade::run(&arguments),
         #[cfg(feature = "torch")]
         Command::Train(arguments) => train::run(&arguments),
         Command::Tune(given) => tune::PACKAGE.run(&given.arguments),
         Command::Collect(given) => live::COLLECT.run(&given.arguments),
         Command::ReplayFeed(given) => live::REPLAY_FEED.run(&given.arguments),
         Command::Store(given) => live::STORE.run(&given.arguments),
+        Command::Direction(given) => direction::PACKAGE.run(&given.arguments),
         Command::Serve(given) => serve::SERVE.run(&given.arguments),
         Command::Settings(given) => serve::SETTINGS.run(&given.arguments),
         Command::Missing(command) => Err(missing::run(&command)),

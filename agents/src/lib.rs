@@ -24,6 +24,7 @@ pub mod rl;
 pub mod sharing;
 pub mod simulate;
 pub mod statistics;
+pub mod trader;
 
 /// Writes a text file that appears whole or not at all.
 pub use lobgym_benches::atomic::write_text;

@@ -146,6 +146,13 @@ fn collecting_hands_over_to_a_python_and_says_what_to_install() {
         assert!(message.contains("python3: No module named 'duckdb'"), "{message}");
         assert!(message.contains(&format!("`{name}` needs")) && message.contains("'.[live]'"), "{message}");
     }
+    assert_eq!(stdout(&run("direction", &good)), "-m lobgym.direction x --help\n");
+    let message = stderr(&run("direction", &bad));
+    assert!(
+        message.contains("`direction` needs a Python that has lobgym with XGBoost")
+            && message.contains("'.[xgboost]'"),
+        "{message}"
+    );
 }
 
 #[cfg(not(feature = "peers"))]

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::envs::{
     ExecutionConfig, MarketMakingConfig, ModelMarketMakingConfig, MultiAssetTradingConfig,
-    PortfolioRebalancingConfig,
+    PortfolioRebalancingConfig, TraderConfig, trader,
 };
 use crate::market::MarketSettings;
 
@@ -202,6 +202,8 @@ pub enum Task {
     MultiAssetTrading(MultiAssetTradingConfig),
     /// Keeps several assets at weights of its choice.
     PortfolioRebalancing(PortfolioRebalancingConfig),
+    /// Buys, holds and sells one asset.
+    Trader(TraderConfig),
 }
 
 /// An environment, as configured: the keys of `env` in a file, or of `env.` in `--set`, or the keyword arguments in Python.
@@ -228,8 +230,14 @@ const SHIPPED: [(&str, &str); 2] = [
 
 impl EnvConfig {
     /// The environments.
-    pub const NAMES: [&str; 5] =
-        ["market_making", "execution", "model_market_making", "multi_asset_trading", "portfolio_rebalancing"];
+    pub const NAMES: [&str; 6] = [
+        "market_making",
+        "execution",
+        "model_market_making",
+        "multi_asset_trading",
+        "portfolio_rebalancing",
+        "trader",
+    ];
 
     /// An environment at its defaults, or a configuration that comes with the library: `market_making_classic`,
     /// `avellaneda_stoikov`.
@@ -319,6 +327,10 @@ impl EnvConfig {
                     let legal = [keys_of(&PortfolioRebalancingConfig::default()), common()].concat();
                     (Task::PortfolioRebalancing(parse(own, &legal)?), legal)
                 }
+                Some("trader") => {
+                    let legal = with_market(keys_of(&TraderConfig::default()));
+                    (Task::Trader(parse(own, &legal)?), legal)
+                }
                 _ => {
                     let text = name.as_str().unwrap_or_default();
                     return Err(ParameterError::new("name", &name, one_of(&Self::NAMES, text)));
@@ -334,6 +346,7 @@ impl EnvConfig {
                 Task::ModelMarketMaking(config) => config.validate()?,
                 Task::MultiAssetTrading(config) => config.validate()?,
                 Task::PortfolioRebalancing(config) => config.validate()?,
+                Task::Trader(config) => config.validate()?,
             }
             Ok(Self { task, market, max_episode_steps, directory: directory.to_owned() })
         };
@@ -348,6 +361,7 @@ impl EnvConfig {
             Task::ModelMarketMaking(_) => "model_market_making",
             Task::MultiAssetTrading(_) => "multi_asset_trading",
             Task::PortfolioRebalancing(_) => "portfolio_rebalancing",
+            Task::Trader(_) => "trader",
         }
     }
 
@@ -370,6 +384,19 @@ impl EnvConfig {
         let (prices, impact) = match &mut self.task {
             Task::MultiAssetTrading(own) => (&mut own.prices, &mut own.impact),
             Task::PortfolioRebalancing(own) => (&mut own.prices, &mut own.impact),
+            Task::Trader(own) => {
+                if let Some(source) = &mut own.bars {
+                    source.file = absolute(&source.file)?;
+                }
+                if trader::is_file(&own.features) {
+                    own.features = absolute(Path::new(&own.features))?.display().to_string();
+                }
+                if let ImpactConfig::File(file) = &mut own.impact {
+                    *file = absolute(file)?;
+                }
+                self.directory = absolute(Path::new("."))?;
+                return Ok(self);
+            }
             Task::MarketMaking(_) | Task::Execution(_) | Task::ModelMarketMaking(_) => {
                 self.directory = absolute(Path::new("."))?;
                 return Ok(self);
@@ -391,6 +418,7 @@ impl EnvConfig {
             Task::ModelMarketMaking(config) => (to_map(config), false),
             Task::MultiAssetTrading(config) => (to_map(config), false),
             Task::PortfolioRebalancing(config) => (to_map(config), false),
+            Task::Trader(config) => (to_map(config), true),
         };
         let mut map = Map::from_iter([("name".to_owned(), self.name().into())]);
         if has_market {

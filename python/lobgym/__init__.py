@@ -1,7 +1,7 @@
 """An event-driven limit order book simulator with environments for reinforcement learning.
 
 ``import lobgym`` registers ``lobgym/Execution-v0``, ``lobgym/MarketMaking-v0``, ``lobgym/ModelMarketMaking-v0``,
-``lobgym/PortfolioRebalancing-v0`` and ``lobgym/MultiAssetTrading-v0`` with Gymnasium, for ``gymnasium.make`` and, as one native batch on worker threads, ``gymnasium.make_vec``.
+``lobgym/PortfolioRebalancing-v0``, ``lobgym/MultiAssetTrading-v0`` and ``lobgym/Trader-v0`` with Gymnasium, for ``gymnasium.make`` and, as one native batch on worker threads, ``gymnasium.make_vec``.
 """
 
 from gymnasium.envs.registration import register as _register
@@ -104,6 +104,7 @@ for _id, _name in {
     "lobgym/ModelMarketMaking-v0": "model_market_making",
     "lobgym/MultiAssetTrading-v0": "multi_asset_trading",
     "lobgym/PortfolioRebalancing-v0": "portfolio_rebalancing",
+    "lobgym/Trader-v0": "trader",
 }.items():
     _register(
         _id,

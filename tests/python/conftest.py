@@ -30,6 +30,7 @@ IDS = {
     "model_market_making": "lobgym/ModelMarketMaking-v0",
     "multi_asset_trading": "lobgym/MultiAssetTrading-v0",
     "portfolio_rebalancing": "lobgym/PortfolioRebalancing-v0",
+    "trader": "lobgym/Trader-v0",
 }
 
 
@@ -64,6 +65,7 @@ CASES = [
     *(Case("execution", {"horizon_seconds": 120.0, "action": action}) for action in ("simplex", "discrete", "rate")),
     Case("multi_asset_trading", {"steps": 12}),
     Case("portfolio_rebalancing", {"steps": 15, "assets": 4}),
+    *(Case("trader", {"steps": 20, "window": 4, "interval_seconds": 1.0, "action": action}) for action in ("trades", "lots")),
 ]
 
 

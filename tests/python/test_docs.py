@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ import lobgym
 
 ROOT = Path(__file__).parents[2]
 
+XGBOOST = all(importlib.util.find_spec(name) for name in ("xgboost", "duckdb"))
+
 
 PAGES = [
     ("README.md", 1),
     ("docs/python.md", 6),
     ("docs/indicators.md", 2),
+    pytest.param("docs/direction.md", 1, marks=pytest.mark.skipif(not XGBOOST, reason="needs XGBoost and DuckDB")),
     pytest.param(
         "docs/python_training.md", 5, marks=pytest.mark.skipif(not LEARNERS, reason="needs PyTorch and lobgym._torch")
     ),

@@ -27,6 +27,7 @@ from live_session import (
     with_feed,
 )
 
+from lobgym.live.bars import BarBuilder
 from lobgym.live.errors import CollectError, LiveError
 from lobgym.live.store import Bar, Incident, Store, StoreError, Tick, open_store
 from lobgym.live.store.base import Batch
@@ -243,6 +244,7 @@ def naive_bars(collected: list[Tick], interval: int) -> dict[int, Any]:
             for tick in collected
             if tick.time_ns // interval == number and tick.exchange_ms is not None and tick.kind != "snapshot"
         ]
+        closing = [quote for quote in quotes if quote.time_ns // interval <= number][-1:]
         bars[number * interval] = (
             *((prices[0], max(prices), min(prices), prices[-1]) if prices else [None] * 4),
             *(sum(tick.quantity for tick in trades), len(trades)),
@@ -250,6 +252,8 @@ def naive_bars(collected: list[Tick], interval: int) -> dict[int, Any]:
             *((spread / weight, imbalance / weight) if weight else (None, None)),
             min(skews, default=None),
             number not in (first, last),
+            # The connection is gone before the last bar's end.
+            *([(q.bid, q.bid_size, q.ask, q.ask_size) for q in closing if number < last] or [(None,) * 4]),
         )
     return bars
 
@@ -265,11 +269,30 @@ def test_bars_equal_a_naive_computation(interval_ms: int, store: Store) -> None:
         bar = found[start]
         assert (bar.open, bar.high, bar.low, bar.close, bar.trades, bar.quotes) == (*values[:4], *values[5:7])
         assert bar.volume == pytest.approx(values[4], rel=1e-12)
-        assert (bar.skew_ns, bar.complete) == values[9:]
+        assert (bar.skew_ns, bar.complete) == values[9:11]
+        assert (bar.bid, bar.bid_size, bar.ask, bar.ask_size) == values[11]
         # A bar without time in it (a quote at the very end) has the last quote's.
         if values[7] is not None:
             assert bar.spread == pytest.approx(values[7], rel=1e-9)
             assert bar.imbalance == pytest.approx(values[8], rel=1e-9, abs=1e-12)
+
+
+def test_a_bar_has_the_quote_at_its_end_unless_it_was_lost() -> None:
+    def quote(number: int, time_ns: int, bid: float) -> Tick:
+        return Tick(number, "best", time_ns, time_ns, None, *[number] * 2, *[None] * 4, bid, 1.0, bid + 1, 2.0, None)
+
+    builder = BarBuilder(10)
+    found = [
+        bar for number, time_ns in enumerate((3, 8, 20), 1) for bar in builder.add(quote(number, time_ns, 5.0 + number))
+    ]
+    # What comes at the end of a bar is the next one's.
+    assert [(bar.start_ns, bar.bid, bar.bid_size, bar.ask, bar.ask_size) for bar in found] == [
+        (0, 7.0, 1.0, 8.0, 2.0),
+        (10, 7.0, 1.0, 8.0, 2.0),
+    ]
+    builder.quote_lost()
+    (lost,) = builder.finish()
+    assert (lost.bid, lost.bid_size, lost.ask, lost.ask_size, lost.quotes) == (None, None, None, None, 1)
 
 
 class AbsentStore(DuckStore):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -80,6 +82,82 @@ def test_a_killed_collector_leaves_whole_batches_and_another_goes_on(tmp_path: P
     assert found[before:] == true[len(true) - (len(found) - before) :]
 
 
+#: Collects, and keeps in a file that outlives it how far it is: ticks handed to the writer, those known to be in the store, those in the
+#: batch that is gathered, and batches before that one.
+COUNTING = """
+import mmap, struct, sys
+from lobgym.live import writer
+from lobgym.live.command import main
+
+file = open(sys.argv.pop(1), "r+b")
+counters = mmap.mmap(file.fileno(), 32)
+take, handed = writer.Writer.tick, 0
+
+def tick(self, each):
+    global handed
+    take(self, each)
+    handed += 1
+    struct.pack_into("<4q", counters, 0, handed, self.ticks, len(self._batch.ticks), self._batch.number - 1)
+
+writer.Writer.tick = tick
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_kills_cost_a_batch_in_flight_and_the_one_being_gathered(tmp_path: Path, seed: int) -> None:
+    lines, store, counters = sample(first=3_500), tmp_path / "ticks.duckdb", tmp_path / "counters"
+    chance, rows, kills = random.Random(seed), 500, 5
+    script = tmp_path / "counting.py"
+    script.write_text(COUNTING)
+
+    async def act(url: str, feed: Any) -> list[tuple[int, ...]]:
+        found = []
+        for number in range(kills + 1):
+            counters.write_bytes(bytes(32))
+            arguments = collecting(url, store, "--batch-rows", str(rows), "--batch-seconds", "0.15")[3:]
+            child = await asyncio.create_subprocess_exec(
+                *(sys.executable, str(script), str(counters), *arguments),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            if number < kills:
+                least = chance.randrange(50, 350)
+                while struct.unpack("<4q", counters.read_bytes())[0] < least:
+                    assert child.returncode is None, await child.communicate()
+                    await asyncio.sleep(0.001)
+                await asyncio.sleep(chance.uniform(0, 0.05))
+                child.kill()
+            output, _ = await asyncio.wait_for(child.communicate(), 60)
+            assert child.returncode == (-signal.SIGKILL if number < kills else 0), output
+            found.append(struct.unpack("<4q", counters.read_bytes()))
+        return found
+
+    killed: list[tuple[int, ...]] = asyncio.run(with_feed(lines, Faults(), 8.0, act))
+    whole_batches(store)
+    with open_store(str(store), read_only=True) as opened:
+        runs = opened.runs()
+        assert [run["ending"] for run in runs] == [None] * kills + ["end of recording"]
+        for run, (handed, known, gathered, ended) in zip(runs[:-1], killed, strict=False):
+            assert handed >= 50, "killed at work"
+            # What was known to be there is, and nothing is there that did not come.
+            assert known <= run["ticks"] <= handed
+            # All of the batches before the one that was gathered, or all but the one in flight.
+            missing, lost = ended - run["batches"], handed - run["ticks"]
+            assert missing <= 1
+            if missing == 1:
+                assert gathered <= lost <= gathered + rows
+            else:
+                # Time may have ended the gathered one behind the last tick.
+                assert lost == (gathered if missing == 0 else 0)
+        assert runs[-1]["ticks"] == killed[-1][0]
+        true, found = rows_of(lines), stored(opened)
+    # Each run has a stretch of the recording, behind that of the run before; none has a message of another.
+    position = 0
+    for row in found:
+        position = true.index(row, position) + 1
+
+
 def test_a_stopped_collector_writes_everything(tmp_path: Path) -> None:
     lines, store = sample(first=2_000), tmp_path / "ticks.duckdb"
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -151,6 +229,23 @@ def test_a_recording_is_collected_from_the_command_line(tmp_path: Path) -> None:
     assert bars == sum(line.data.get("e") == "trade" for line in lines)
 
 
+def test_a_store_of_an_older_version_is_upgraded(tmp_path: Path) -> None:
+    store = str(tmp_path / "old.duckdb")
+    with duckdb.connect(store) as file:
+        for statement in (
+            "CREATE TABLE store_format (version INTEGER NOT NULL, PRIMARY KEY (version))",
+            "INSERT INTO store_format VALUES (1)",
+            "CREATE TABLE bars (run BIGINT, start_ns BIGINT)",
+        ):
+            file.execute(statement)
+    refused = command("store", "info", store)
+    assert refused.returncode == 1 and "`lobgym store upgrade` brings it to that" in refused.stderr
+    for _ in range(2):
+        done = command("store", "upgrade", store)
+        assert (done.returncode, done.stdout) == (0, f"{store} has a schema of version 2\n"), done.stderr
+    assert command("store", "info", store).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -160,6 +255,7 @@ def test_a_recording_is_collected_from_the_command_line(tmp_path: Path) -> None:
         (["replay-feed", "nothing.gz", "--port", "0"], 1, "cannot read nothing.gz"),
         (["replay-feed", "nothing.gz", "--port", "99999"], 2, "'99999'; legal: 0 (any that is free) to 65535"),
         (["store", "info", "nothing.duckdb"], 1, "there is no store nothing.duckdb"),
+        (["store", "upgrade", "nothing.duckdb"], 1, "there is no store nothing.duckdb"),
     ],
 )
 def test_wrong_use_is_named(

@@ -54,7 +54,8 @@ def tick(number: int, time_ns: int, kind: str = "trade") -> Tick:
 
 
 def batch(run: int, number: int, ticks: list[Tick]) -> Batch:
-    bar = Bar(number * 10**9, 10**9, None, None, None, None, 0.0, 0, 3, 0.25, -0.5, None, number > 1)
+    quote = (99.5, 3.0, 100.5, 4.0) if number > 1 else (None,) * 4
+    bar = Bar(number * 10**9, 10**9, None, None, None, None, 0.0, 0, 3, 0.25, -0.5, None, number > 1, *quote)
     return Batch(run, number, ticks, [bar], [Incident(number, 5, ticks[-1].sequence if ticks else 0, "gap", "why")])
 
 
@@ -135,8 +136,76 @@ def test_another_version_is_refused(store: Store, place: str) -> None:
     with store.transaction():
         store.execute("UPDATE store_format SET version = 99")
     store.close()
-    with pytest.raises(StoreError, match="schema of version 99; legal: 1"):
+    for read_only in (False, True):
+        with pytest.raises(StoreError, match=r"schema of version 99; legal: 2$"):
+            open_store(place, read_only=read_only)
+
+
+#: The tables of version 1, as they were.
+VERSION_1 = """
+CREATE TABLE store_format (version INTEGER NOT NULL, PRIMARY KEY (version));
+CREATE TABLE runs (run BIGINT NOT NULL, venue VARCHAR NOT NULL, symbol VARCHAR NOT NULL, url VARCHAR, interval_ns BIGINT,
+ started_ns BIGINT NOT NULL, ended_ns BIGINT, ending VARCHAR, PRIMARY KEY (run));
+CREATE TABLE batches (run BIGINT NOT NULL, batch BIGINT NOT NULL, first_sequence BIGINT, last_sequence BIGINT, ticks BIGINT NOT NULL,
+ first_ns BIGINT, last_ns BIGINT, written_ns BIGINT NOT NULL, PRIMARY KEY (run, batch));
+CREATE TABLE ticks (run BIGINT NOT NULL, sequence BIGINT NOT NULL, kind VARCHAR NOT NULL, received_ns BIGINT NOT NULL, time_ns BIGINT NOT NULL,
+ exchange_ms BIGINT, first_id BIGINT, last_id BIGINT, previous_id BIGINT, price DOUBLE PRECISION, quantity DOUBLE PRECISION, side VARCHAR,
+ bid DOUBLE PRECISION, bid_size DOUBLE PRECISION, ask DOUBLE PRECISION, ask_size DOUBLE PRECISION, payload VARCHAR);
+CREATE TABLE bars (run BIGINT NOT NULL, start_ns BIGINT NOT NULL, interval_ns BIGINT NOT NULL, open DOUBLE PRECISION, high DOUBLE PRECISION,
+ low DOUBLE PRECISION, close DOUBLE PRECISION, volume DOUBLE PRECISION, trades BIGINT, quotes BIGINT, spread DOUBLE PRECISION,
+ imbalance DOUBLE PRECISION, skew_ns BIGINT, complete BOOLEAN NOT NULL, PRIMARY KEY (run, interval_ns, start_ns));
+CREATE TABLE incidents (run BIGINT NOT NULL, number BIGINT NOT NULL, received_ns BIGINT NOT NULL, sequence BIGINT NOT NULL,
+ kind VARCHAR NOT NULL, detail VARCHAR, PRIMARY KEY (run, number));
+INSERT INTO store_format VALUES (1);
+INSERT INTO runs VALUES (1, 'binance', 'BTCUSDT', 'ws://x', 1000000000, 5, 9, 'stopped');
+INSERT INTO bars VALUES (1, 2000000000, 1000000000, 1.5, 2.5, 0.5, 2.0, 7.25, 3, 4, 0.01, -0.5, 12, true);
+"""
+
+
+def make_version_1(place: str) -> None:
+    if "://" in place:
+        import psycopg
+
+        with psycopg.connect(place, autocommit=True) as server:
+            server.execute(VERSION_1.encode())
+    else:
+        with duckdb.connect(place) as file:
+            file.execute(VERSION_1)
+
+
+def test_a_store_of_version_1_is_brought_to_this_one(place: str, tmp_path: Path) -> None:
+    make_version_1(place)
+    with pytest.raises(StoreError, match=r"schema of version 1; legal: 2; `lobgym store upgrade` brings it to that"):
+        open_store(place, read_only=True)
+    bars = [Bar(2 * 10**9, 10**9, 1.5, 2.5, 0.5, 2.0, 7.25, 3, 4, 0.01, -0.5, 12, True)]
+    for _ in range(2):
+        with open_store(place) as opened:
+            assert [bar for _, bar in opened.bars("binance", "BTCUSDT")] == bars
+    with open_store(place) as opened:
+        run = opened.begin_run("binance", "BTCUSDT", "ws://x", 10**9)
+        new = batch(run, 3, [tick(n, n) for n in range(1, 6)])
+        assert opened.write(new)
+    with open_store(place, read_only=True) as opened:
+        assert [bar for _, bar in opened.bars("binance", "BTCUSDT")] == bars + new.bars
+        target = tmp_path / "bars.parquet"
+        assert opened.export_parquet("bars", target) == 2
+    found = duckdb.sql(f"SELECT bid, bid_size, ask, ask_size, complete FROM '{target}' ORDER BY start_ns").fetchall()
+    assert found == [(None, None, None, None, True), (99.5, 3.0, 100.5, 4.0, True)]
+
+
+def test_a_migration_that_fails_leaves_version_1(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lobgym.live.store import base
+
+    make_version_1(place)
+    good = base.MIGRATIONS[1]
+    monkeypatch.setitem(base.MIGRATIONS, 1, (*good[:2], "ALTER TABLE nowhere ADD COLUMN x BIGINT"))
+    with pytest.raises(StoreError, match="cannot prepare"):
         open_store(place)
+    monkeypatch.setitem(base.MIGRATIONS, 1, good)
+    with pytest.raises(StoreError, match="schema of version 1"):
+        open_store(place, read_only=True)
+    with open_store(place) as opened:
+        assert len(list(opened.bars("binance", "BTCUSDT"))) == 1
 
 
 def test_a_recording_is_collected(store: Store) -> None:

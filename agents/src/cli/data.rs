@@ -1,6 +1,6 @@
 //! `lobgym data`: look into files of market data, check and convert them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use lob::Nanos;
@@ -20,6 +20,8 @@ pub(super) enum Command {
     Check(SurveyArgs),
     /// Write one instrument's events as an npz file that the hftbacktest package plays
     Convert(ConvertArgs),
+    /// Write one instrument's bars as a CSV file: prices of trades, volume, best quotes
+    Bars(BarsArgs),
     /// Play a file's book: watch it, or quote in it and see every order's fate
     Replay(super::data_replay::ReplayArgs),
 }
@@ -70,6 +72,18 @@ pub(super) struct ConvertArgs {
     json: Option<JsonTarget>,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct BarsArgs {
+    #[command(flatten)]
+    input: InputArgs,
+    /// Length of a bar, s
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    interval: Nanos,
+    /// The CSV file to write (docs/cli.md, "lobgym data bars")
+    #[arg(long, value_name = "FILE.csv")]
+    out: PathBuf,
+}
+
 /// Runs one.
 pub(super) fn run(command: &Command) -> Result<(), Failure> {
     match command {
@@ -84,6 +98,7 @@ pub(super) fn run(command: &Command) -> Result<(), Failure> {
             if unsound.is_empty() { Ok(()) } else { Err(Failure::Unsound(unsound.join("; "))) }
         }
         Command::Convert(arguments) => convert(arguments),
+        Command::Bars(arguments) => bars(arguments),
         Command::Replay(arguments) => super::data_replay::run(arguments),
     }
 }
@@ -156,17 +171,7 @@ fn convert(arguments: &ConvertArgs) -> Result<(), Failure> {
     let progress = |done| bar.set_position(done);
     let done = data::convert(reader.as_mut(), &arguments.out, target, &provenance, stop.flag(), &progress);
     bar.finish_and_clear();
-    let file = input.file.display();
-    let Conversion { events, written } = done.map_err(|error| match error {
-        ConvertError::Read(source) => input.failure(source),
-        ConvertError::Npz(error) => error.into(),
-        ConvertError::Table(source) => Failure::Output { path: arguments.out.clone(), source },
-        ConvertError::Stopped => Failure::Abandoned,
-        ConvertError::Empty => Failure::Unsound(format!("{file} holds no events (or none of --symbols)")),
-        ConvertError::Several([one, other]) => Failure::Usage(format!(
-            "{file} holds several instruments ({one}, {other}, ...); choose one by --symbols"
-        )),
-    })?;
+    let Conversion { events, written } = done.map_err(|error| not_converted(error, input, &arguments.out))?;
     let instrument = &reader.instruments()[0];
     let converted = Converted {
         schema_version: 1,
@@ -202,6 +207,45 @@ fn convert(arguments: &ConvertArgs) -> Result<(), Failure> {
         text += &format!("\n{} damaged records were passed over", converted.damaged);
     }
     output::report(&(text + "\n"), &converted, arguments.json.as_ref())
+}
+
+fn not_converted(error: ConvertError, input: &InputArgs, out: &Path) -> Failure {
+    let file = input.file.display();
+    match error {
+        ConvertError::Read(source) => input.failure(source),
+        ConvertError::Npz(error) => error.into(),
+        ConvertError::Table(source) => Failure::Output { path: out.to_owned(), source },
+        ConvertError::Stopped => Failure::Abandoned,
+        ConvertError::Empty => Failure::Unsound(format!("{file} holds no events (or none of --symbols)")),
+        ConvertError::Several([one, other]) => Failure::Usage(format!(
+            "{file} holds several instruments ({one}, {other}, ...); choose one by --symbols"
+        )),
+    }
+}
+
+fn bars(arguments: &BarsArgs) -> Result<(), Failure> {
+    let input = &arguments.input;
+    let mut reader = input.open()?;
+    let stop = Stop::on_ctrl_c()?;
+    let bar = output::bytes_progress(reader.progress().1);
+    let progress = |done| bar.set_position(done);
+    let done =
+        data::write_bars(reader.as_mut(), &arguments.out, arguments.interval.0, stop.flag(), &progress);
+    bar.finish_and_clear();
+    let written = done.map_err(|error| not_converted(error, input, &arguments.out))?;
+    let mut text = format!(
+        "{}: {} bars of {}, {} of them without a trade; {} trades, {} events",
+        arguments.out.display(),
+        written.bars,
+        reader.instruments()[0].symbol,
+        written.empty,
+        written.trades,
+        written.events
+    );
+    if written.misfits > 0 {
+        text += &format!("\n{} events did not fit the book: `lobgym data check` says which", written.misfits);
+    }
+    output::print(&(text + "\n"))
 }
 
 /// A time in seconds, above zero.

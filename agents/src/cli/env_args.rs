@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::Failure;
 use crate::evaluation::EvaluateError;
 use crate::policy::PolicyReference;
+use crate::trader::{TradeSettings, TraderEntrant};
 
 /// `--config` and `--set`.
 #[derive(Clone, Debug, Args)]
@@ -67,6 +68,15 @@ impl EnvSource {
             Some(file) => Ok(file.header.env),
             None => EnvConfig::named_settings(name.unwrap_or(otherwise)),
         })
+    }
+
+    /// The environment that a trader on paper trades as if in: the file's, the one that its policy was trained in, or that of rules.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve); a policy that cannot be read.
+    pub(super) fn resolve_for_trader(&self, policy: &TraderEntrant) -> Result<EnvConfig, Failure> {
+        let usual = if self.config.is_none() { TradeSettings::usual_env(policy)? } else { Map::new() };
+        self.resolve(|| Ok(usual))
     }
 
     /// The options as a user would type them.

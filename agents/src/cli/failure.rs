@@ -20,6 +20,7 @@ use crate::impact::CalibrationError;
 use crate::market_making::QuotingError;
 use crate::policy::PolicyError;
 use crate::simulate::SimulateError;
+use crate::trader::TradeError;
 
 /// Why a subcommand did not do all of its work.
 #[derive(Debug, Error)]
@@ -117,6 +118,9 @@ pub enum Failure {
     /// A paper broker could not go on. Exit code 2 where its settings are the reason.
     #[error(transparent)]
     Broker(#[from] BrokerError),
+    /// A trader on paper could not begin or go on. Exit code 2 for its settings.
+    #[error(transparent)]
+    Trade(#[from] TradeError),
     /// Our engines made other trades than the reference book.
     #[error("not exact: {0}; the trades differ from those of the reference book")]
     NotExact(String),
@@ -185,6 +189,7 @@ impl Failure {
                 2
             }
             Self::Broker(BrokerError::Config(error)) if is_wrong_usage(error) => 2,
+            Self::Trade(error) if error.is_usage() => 2,
             Self::Broker(BrokerError::Parameter(_) | BrokerError::Policy(PolicyError::Misfit { .. })) => 2,
             Self::Quoting(QuotingError::Parameter(_)) => 2,
             Self::Policy(PolicyError::Misfit { .. })

@@ -1,23 +1,16 @@
 //! `lobgym paper`: a paper broker, and what its ledger says.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use gym::Settings as Keys;
-use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Failure;
 use super::output::{self, JsonTarget};
+use super::pace::{Pace, Speed, ending_signals, log, speed};
 use super::paper_metrics::Metrics;
 use super::paper_watch;
 use crate::broker::{Broker, Choice, Ended, PaperConfig, Settings, Step, Summary, kill_file, money};
-
-/// Between looks at the signals while a step is waited for.
-const WATCH: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -87,24 +80,6 @@ struct Kill {
     db: PathBuf,
 }
 
-/// How fast steps follow each other.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Speed {
-    Max,
-    /// Steps a second.
-    Paced(f64),
-}
-
-fn speed(text: &str) -> Result<Speed, String> {
-    if text == "max" {
-        return Ok(Speed::Max);
-    }
-    match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate >= 1e-6 => Ok(Speed::Paced(rate)),
-        _ => Err("legal: steps a second, at least 0.000001, or max".to_owned()),
-    }
-}
-
 /// Runs it.
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
@@ -143,12 +118,7 @@ fn settings(arguments: &Run) -> Result<Settings, Failure> {
 }
 
 fn trade(arguments: &Run) -> Result<(), Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT] {
-        // A second signal ends at once: the ledger bears it.
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop)).map_err(signals)?;
-        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(signals)?;
-    }
+    let stop = ending_signals()?;
     let mut broker = Broker::open(&arguments.db, &settings(arguments)?)?;
     let mut metrics =
         arguments.metrics.map(Metrics::listen).transpose().map_err(|source| Failure::Output {
@@ -198,10 +168,6 @@ fn trade(arguments: &Run) -> Result<(), Failure> {
     Ok(())
 }
 
-fn signals(source: std::io::Error) -> Failure {
-    Failure::Signal(ctrlc::Error::System(source))
-}
-
 fn report(step: &Step, capital: i64, pace: &mut Pace) {
     for refused in &step.refused {
         log(&[
@@ -228,58 +194,4 @@ fn report(step: &Step, capital: i64, pace: &mut Pace) {
         ("cancelled", step.cancelled.to_string()),
         ("decision_us", format!("{:.1}", step.decision.as_secs_f64() * 1e6)),
     ]);
-}
-
-/// A line of `key=value` on standard error; values with spaces are quoted.
-fn log(fields: &[(&str, String)]) {
-    let field = |(key, value): &(&str, String)| {
-        let plain = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"' || c == '=');
-        if plain { format!("{key}={value}") } else { format!("{key}={value:?}") }
-    };
-    // A log that nobody reads any more is no reason to end.
-    let _ = writeln!(std::io::stderr(), "{}", fields.iter().map(field).collect::<Vec<_>>().join(" "));
-}
-
-/// When the next step is due, and whether the last is to be told of.
-struct Pace {
-    interval: Option<Duration>,
-    due: Instant,
-    told: Option<Instant>,
-}
-
-impl Pace {
-    fn new(speed: Speed) -> Self {
-        let interval = match speed {
-            Speed::Max => None,
-            Speed::Paced(rate) => Some(Duration::from_secs_f64(1.0 / rate)),
-        };
-        Self { interval, due: Instant::now(), told: None }
-    }
-
-    /// Waits for the next step; false if a signal came first.
-    fn wait(&mut self, stop: &AtomicBool) -> bool {
-        loop {
-            if stop.load(Ordering::Relaxed) {
-                return false;
-            }
-            let Some(interval) = self.interval else { return true };
-            let now = Instant::now();
-            if now >= self.due {
-                // A step that took too long delays those after it: none are made up for in a rush.
-                self.due = (self.due + interval).max(now);
-                return true;
-            }
-            std::thread::sleep((self.due - now).min(WATCH));
-        }
-    }
-
-    /// Ten lines a second are enough.
-    fn speaks(&mut self) -> bool {
-        let now = Instant::now();
-        let speaks = self.told.is_none_or(|told| now - told >= Duration::from_millis(100));
-        if speaks {
-            self.told = Some(now);
-        }
-        speaks
-    }
 }

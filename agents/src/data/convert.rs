@@ -58,7 +58,41 @@ pub struct Conversion {
 }
 
 /// Takes some events of an instrument.
-type Take<'a> = dyn FnMut(&Instrument, &[MarketEvent]) -> Result<(), ConvertError> + 'a;
+pub(super) type Take<'a> = dyn FnMut(&Instrument, &[MarketEvent]) -> Result<(), ConvertError> + 'a;
+
+/// Tells `take` of all events of a file with one instrument; how many there were.
+///
+/// # Errors
+/// [`ConvertError`]: what cannot be read, no event at all, a second instrument, a stop; or what `take` says.
+pub(super) fn each_event(
+    reader: &mut dyn MarketReader,
+    stop: &AtomicBool,
+    progress: &dyn Fn(u64),
+    take: &mut Take<'_>,
+) -> Result<u64, ConvertError> {
+    let mut count = 0;
+    let mut events = Vec::new();
+    loop {
+        events.clear();
+        let more = reader.read(&mut events).map_err(ConvertError::Read)?;
+        // Instruments are numbered as they come: the first with events is the one, unless another comes too.
+        if let Some(other) = events.iter().find(|event| event.instrument != 0) {
+            let symbol = |index: usize| reader.instruments()[index].symbol.clone();
+            return Err(ConvertError::Several([symbol(0), symbol(usize::from(other.instrument))]));
+        }
+        if let Some(instrument) = reader.instruments().first().filter(|_| !events.is_empty()) {
+            take(instrument, &events)?;
+        }
+        count += events.len() as u64;
+        if stop.load(Ordering::Relaxed) {
+            return Err(ConvertError::Stopped);
+        }
+        progress(reader.progress().0);
+        if !more {
+            return if count == 0 { Err(ConvertError::Empty) } else { Ok(count) };
+        }
+    }
+}
 
 /// Reads all events of a file with one instrument and writes them to `path`, which appears whole or not at all. Memory does not grow with
 /// the file, but for the orders that rest.
@@ -73,37 +107,19 @@ pub fn convert(
     stop: &AtomicBool,
     progress: &dyn Fn(u64),
 ) -> Result<Conversion, ConvertError> {
-    let stopped = || stop.load(Ordering::Relaxed);
     let mut count = 0;
     let mut stream = |reader: &mut dyn MarketReader, take: &mut Take<'_>| {
-        let mut events = Vec::new();
-        loop {
-            events.clear();
-            let more = reader.read(&mut events).map_err(ConvertError::Read)?;
-            // Instruments are numbered as they come: the first with events is the one, unless another comes too.
-            if let Some(other) = events.iter().find(|event| event.instrument != 0) {
-                let symbol = |index: usize| reader.instruments()[index].symbol.clone();
-                return Err(ConvertError::Several([symbol(0), symbol(usize::from(other.instrument))]));
-            }
-            if let Some(instrument) = reader.instruments().first().filter(|_| !events.is_empty()) {
-                take(instrument, &events)?;
-            }
-            count += events.len() as u64;
-            if stopped() {
-                return Err(ConvertError::Stopped);
-            }
-            progress(reader.progress().0);
-            if !more {
-                return if count == 0 { Err(ConvertError::Empty) } else { Ok(()) };
-            }
-        }
+        count = each_event(reader, stop, progress, take)?;
+        Ok::<_, ConvertError>(())
     };
     let written = match target {
         Target::Npz => {
             let mut writer = EventsWriter::create(path)?;
             stream(reader, &mut |_, events| Ok(writer.push(events)?))?;
             let instrument = reader.instruments().first().ok_or(ConvertError::Empty)?;
-            writer.finish(instrument, provenance, &mut || !stopped())?.ok_or(ConvertError::Stopped)?
+            writer
+                .finish(instrument, provenance, &mut || !stop.load(Ordering::Relaxed))?
+                .ok_or(ConvertError::Stopped)?
         }
         Target::Parquet => {
             write_atomically(path, |file| {

@@ -1,5 +1,6 @@
 //! Market data files: what is in one, whether it is sound, and its events in another format.
 
+mod bars;
 mod clock;
 mod convert;
 mod parquet;
@@ -16,6 +17,7 @@ use lob::data::market::{
 };
 use serde::Serialize;
 
+pub use bars::{BarsWritten, write_bars};
 use clock::Clock;
 pub use clock::{OutOfOrder, Silence, Silences};
 pub use convert::{Conversion, ConvertError, Target, convert};

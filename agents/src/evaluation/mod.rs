@@ -23,6 +23,7 @@ mod rules;
 mod shown;
 mod stage;
 mod tape;
+mod trading;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -39,6 +40,7 @@ pub use rules::{DEFAULT_GAMMA, Reach, Rule, RuleKind, grid};
 pub use shown::show;
 pub use stage::{Setting, Stage};
 pub use tape::{Attribution, Tape, TapeFill};
+pub use trading::{PairedTraders, TradingFinding, TradingSummary};
 
 use lob::ParameterError;
 use lob::parameter::integer;

@@ -16,6 +16,7 @@ use super::executing::ExecutionFinding;
 use super::investing::{self, PortfolioFinding};
 use super::making::MakingFinding;
 use super::modelled::ModelFinding;
+use super::trading::{self, TradingFinding};
 use crate::execution::EpisodeError;
 use crate::market_making::QuotingError;
 use crate::policy::PolicyError;
@@ -90,6 +91,8 @@ pub enum Finding {
     Model(Box<ModelFinding>),
     /// Of portfolios.
     Portfolio(Box<PortfolioFinding>),
+    /// Of traders of one asset.
+    Trading(Box<TradingFinding>),
 }
 
 /// What all answers say of how they were found: enough to find them again.
@@ -159,6 +162,7 @@ pub fn usual_policies(env: &EnvConfig) -> Vec<String> {
             "random",
         ],
         Task::PortfolioRebalancing(task) => return investing::usual(task),
+        Task::Trader(_) => &trading::USUAL,
         Task::MultiAssetTrading(_) => &[],
     };
     names.iter().map(|&name| name.to_owned()).collect()
@@ -178,7 +182,7 @@ pub fn perform(
     integer("threads", request.threads as u64, 1..=1024)?;
     let name = request.env.name();
     let without_rules = || {
-        let legal = "market_making, execution, model_market_making or portfolio_rebalancing";
+        let legal = "market_making, execution, model_market_making, portfolio_rebalancing or trader";
         ParameterError::new("name", format!("{name:?}"), legal).within("env")
     };
     if request.grid && !matches!(request.env.task, Task::MarketMaking(_) | Task::PortfolioRebalancing(_)) {
@@ -200,6 +204,9 @@ pub fn perform(
         Task::PortfolioRebalancing(_) => {
             Finding::Portfolio(Box::new(PortfolioFinding::find(request, stop, progress)?))
         }
+        Task::Trader(task) => {
+            Finding::Trading(Box::new(TradingFinding::find(request, task, stop, progress)?))
+        }
         Task::MultiAssetTrading(_) => return Err(without_rules().into()),
     })
 }
@@ -220,6 +227,7 @@ impl Finding {
             Self::Execution(found) => found.table(),
             Self::Model(found) => found.table(),
             Self::Portfolio(found) => found.table(),
+            Self::Trading(found) => found.table(),
         }
     }
 
@@ -233,6 +241,7 @@ impl Finding {
             Self::Execution(found) => found.json(),
             Self::Model(found) => found.json(),
             Self::Portfolio(found) => found.json(),
+            Self::Trading(found) => found.json(),
         }
     }
 
@@ -246,6 +255,7 @@ impl Finding {
             Self::Execution(found) => Ok(found.html()),
             Self::Model(found) => Ok(found.html()),
             Self::Portfolio(found) => Ok(found.html()),
+            Self::Trading(found) => Ok(found.html()),
         }
     }
 
@@ -253,6 +263,7 @@ impl Finding {
     pub fn warnings(&self) -> Vec<String> {
         match self {
             Self::Execution(found) => found.warnings(),
+            Self::Trading(found) => found.warnings(),
             Self::Making(_) | Self::Model(_) | Self::Portfolio(_) => Vec::new(),
         }
     }
@@ -264,6 +275,7 @@ impl Finding {
             Self::Execution(found) => found.episodes(),
             Self::Model(found) => found.policies.first().map_or(0, |policy| policy.episodes),
             Self::Portfolio(found) => found.policies.first().map_or(0, |policy| policy.episodes),
+            Self::Trading(found) => found.policies.first().map_or(0, |policy| policy.episodes),
         }
     }
 
@@ -274,6 +286,7 @@ impl Finding {
             Self::Execution(found) => found.compared.comparison.settings.interrupted,
             Self::Model(found) => found.record.interrupted,
             Self::Portfolio(found) => found.record.interrupted,
+            Self::Trading(found) => found.record.interrupted,
         }
     }
 
@@ -288,6 +301,7 @@ impl Finding {
             }),
             Self::Model(found) => found.policies.iter().map(|policy| policy.name.as_str()).collect(),
             Self::Portfolio(found) => found.policies.iter().map(|policy| policy.name.as_str()).collect(),
+            Self::Trading(found) => found.policies.iter().map(|policy| policy.name.as_str()).collect(),
         }
     }
 
@@ -298,6 +312,7 @@ impl Finding {
             Self::Execution(found) => found.cell().map_or(&[], |cell| &cell.strategies[index].rewards),
             Self::Model(found) => &found.policies[index].rewards,
             Self::Portfolio(found) => &found.policies[index].rewards,
+            Self::Trading(found) => &found.policies[index].rewards,
         }
     }
 }

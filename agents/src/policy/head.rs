@@ -282,6 +282,13 @@ impl Head {
         }
     }
 
+    /// The probability of each choice, of a head that has one list of choices and draws from it; none of others.
+    pub fn probabilities(&self, outputs: &[f32]) -> Option<Vec<f32>> {
+        let Self::Categorical { choices } = self else { return None };
+        let logits = &outputs[..*choices];
+        Some((0..*choices).map(|choice| libm::exp(log_probability(logits, choice)) as f32).collect())
+    }
+
     /// The action of a raw draw. Choices are whole numbers.
     pub fn action(&self, raw: &[f32], action: &mut [f32]) {
         match self {

@@ -125,6 +125,11 @@ impl Policy {
 }
 
 impl PolicyState {
+    /// What the network gave for the last observation.
+    pub fn outputs(&self) -> &[f32] {
+        &self.outputs
+    }
+
     /// Forgets what was seen: a new episode begins.
     pub fn reset(&mut self) {
         self.window.fill(0.0);

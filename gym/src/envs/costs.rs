@@ -98,7 +98,7 @@ pub(super) struct Orders {
 }
 
 impl Orders {
-    /// For these settings, or none where trading is free of all this. `process` is where the prices come from, if it is not a table.
+    /// For these settings, or none where trading is free of all this. `process` is where the prices come from, if it is one.
     ///
     /// # Errors
     /// A file or a setting that is not legal.
@@ -107,6 +107,23 @@ impl Orders {
         impact: &ImpactConfig,
         conditions: &TradingConditions,
         process: Option<&AnyProcess>,
+        assets: usize,
+        directory: &Path,
+    ) -> Result<Option<Self>, ConfigError> {
+        let observed = process.is_some_and(|process| process.volumes().is_some());
+        let period_seconds = process.and_then(PriceProcess::period_seconds);
+        Self::observing(fees, impact, conditions, (observed, period_seconds), assets, directory)
+    }
+
+    /// The same of a source that observes volumes or does not, and says how long its periods are or does not, s.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn observing(
+        fees: FeeConfig,
+        impact: &ImpactConfig,
+        conditions: &TradingConditions,
+        (observed, period_seconds): (bool, Option<f64>),
         assets: usize,
         directory: &Path,
     ) -> Result<Option<Self>, ConfigError> {
@@ -121,16 +138,12 @@ impl Orders {
                 vec![model; assets]
             }
         };
-        let period_seconds = conditions
-            .period_seconds
-            .or_else(|| process.and_then(PriceProcess::period_seconds))
-            .unwrap_or(DEFAULT_PERIOD_SECONDS);
+        let period_seconds = conditions.period_seconds.or(period_seconds).unwrap_or(DEFAULT_PERIOD_SECONDS);
         let trading_seconds = conditions.trading_seconds.unwrap_or(period_seconds);
         if trading_seconds > period_seconds {
             let legal = format!("at most {period_seconds}, the period");
             return Err(ParameterError::new("conditions.trading_seconds", trading_seconds, legal).into());
         }
-        let observed = process.is_some_and(|process| process.volumes().is_some());
         let volumes = match &conditions.volume {
             Some(volume) => {
                 Some(conditions.volumes(volume, assets).map_err(|error| error.within("conditions"))?)
@@ -202,6 +215,19 @@ impl Orders {
             Ok((order, conditions)) => model.cost(&order, &conditions).money(),
             Err(_) => 0.0,
         }
+    }
+
+    /// What [`trade`](Self::trade) would charge now. Nothing is traded.
+    pub(super) fn estimate(
+        &self,
+        asset: usize,
+        notional: f64,
+        price: f64,
+        volatility: f64,
+        observed: Option<&[f64]>,
+    ) -> Charge {
+        let fees = self.fees.of_order(Liquidity::Taker, (notional / price).abs(), notional.abs());
+        Charge { fees, impact: self.impact_of(asset, notional, price, volatility, observed) }
     }
 
     /// An order, and the market that it meets.

@@ -6,6 +6,7 @@ mod market_making;
 mod model_market_making;
 mod multi_asset;
 pub mod portfolio;
+pub mod trader;
 
 pub use costs::{DEFAULT_PERIOD_SECONDS, DEFAULT_VOLUME, TradingConditions};
 pub use execution::{Execution, ExecutionConfig, Moment};
@@ -13,6 +14,7 @@ pub use market_making::{ActionKind, AtLimit, MarketMaking, MarketMakingConfig, O
 pub use model_market_making::{ModelMarketMaking, ModelMarketMakingConfig};
 pub use multi_asset::{MultiAssetTrading, MultiAssetTradingConfig};
 pub use portfolio::{PortfolioRebalancing, PortfolioRebalancingConfig, project_simplex};
+pub use trader::{Trader, TraderConfig};
 
 use crate::config::{ConfigError, EnvConfig, Task};
 use crate::env::{Action, Env, EnvError, Step};
@@ -33,6 +35,8 @@ pub enum AnyEnv {
     MultiAssetTrading(Box<MultiAssetTrading>),
     /// [`PortfolioRebalancing`].
     PortfolioRebalancing(Box<PortfolioRebalancing>),
+    /// [`Trader`].
+    Trader(Box<Trader>),
 }
 
 impl AnyEnv {
@@ -56,6 +60,7 @@ impl AnyEnv {
             Task::PortfolioRebalancing(own) => {
                 Self::PortfolioRebalancing(Box::new(PortfolioRebalancing::new(own, &config.directory)?))
             }
+            Task::Trader(own) => Self::Trader(Box::new(Trader::new(own, &config.market, &config.directory)?)),
         })
     }
 }
@@ -69,6 +74,7 @@ macro_rules! dispatch {
             AnyEnv::ModelMarketMaking($env) => $call,
             AnyEnv::MultiAssetTrading($env) => $call,
             AnyEnv::PortfolioRebalancing($env) => $call,
+            AnyEnv::Trader($env) => $call,
         }
     };
 }

@@ -14,9 +14,10 @@ use crate::{ConfigError, Settings};
 pub const MAX_FEATURES: usize = 1_000;
 
 /// Feature sets that come with the library: name and text.
-const SHIPPED: [(&str, &str); 2] = [
+const SHIPPED: [(&str, &str); 3] = [
     ("default", include_str!("../../../config/features/default.yaml")),
     ("microstructure", include_str!("../../../config/features/microstructure.yaml")),
+    ("price", include_str!("../../../config/features/price.yaml")),
 ];
 
 /// What a feature is in terms of its indicator's value and a reference price.
@@ -120,7 +121,7 @@ pub struct FeaturesConfig {
 }
 
 impl FeaturesConfig {
-    /// One that comes with the library: `default`, `microstructure`.
+    /// One that comes with the library: `default`, `microstructure`, `price`.
     ///
     /// # Errors
     /// [`ConfigError::Parameter`] if there is none of that name.
@@ -216,7 +217,7 @@ impl Field {
     }
 
     /// Its value in a tick.
-    pub(super) fn of(self, tick: &Tick) -> f64 {
+    pub(crate) fn of(self, tick: &Tick) -> f64 {
         match self {
             Self::Open => tick.open,
             Self::High => tick.high,

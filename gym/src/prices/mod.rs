@@ -25,7 +25,9 @@ use lob::parameter::{finite, positive};
 use lob::sim::SimRng;
 use serde::{Deserialize, Serialize};
 
-pub use bars::{Bars, BarsConfig, BarsFormat, Layout, Repair};
+pub use bars::{
+    BarColumns, Bars, BarsConfig, BarsFormat, Completion, Layout, RawBar, Repair, TickBar, TickBarsConfig,
+};
 pub use bootstrap::{BlockBootstrap, BlockBootstrapConfig};
 pub use brownian::{Brownian, BrownianConfig};
 pub use correlation::Correlation;

@@ -16,7 +16,7 @@ class BarBuilder:
     A bar has the trades' open, high, low, close (none without a trade) and volume; the mean spread and the mean imbalance
     ``(bid size - ask size) / (bid size + ask size)``, weighted by the time for which each quote was the best; and the smallest difference
     between the local and the exchange's stamps, which is the clocks' skew plus the shortest way. Time in which no quote is known does not
-    count. The first bar and the last are of what was seen of them: ``complete`` is false.
+    count. ``bid`` to ``ask_size`` are the best quote at the bar's end, where one is known. The first bar and the last are of what was seen of them: ``complete`` is false.
     """
 
     def __init__(self, interval_ns: int) -> None:
@@ -26,6 +26,8 @@ class BarBuilder:
         self._bar: Bar | None = None
         #: The best quote: spread and imbalance.
         self._quote: tuple[float, float] | None = None
+        #: The tick that it came in.
+        self._best: Tick | None = None
         self._quote_id = -1
         self._since = 0
         self._weight = self._spread = self._imbalance = 0.0
@@ -50,12 +52,14 @@ class BarBuilder:
         elif self._quote is not None:
             # All came at one instant.
             bar.spread, bar.imbalance = self._quote
+        if (best := self._best) is not None:
+            bar.bid, bar.bid_size, bar.ask, bar.ask_size = best.bid, best.bid_size, best.ask, best.ask_size
         return bar
 
     def quote_lost(self) -> None:
         """No quote is known from here on, until the next one: the connection is gone."""
         self._hold_until(self._since)
-        self._quote = None
+        self._quote = self._best = None
 
     def add(self, tick: Tick) -> list[Bar]:
         """Takes a tick, not earlier than the one before. Returns the bars that end before it."""
@@ -68,7 +72,7 @@ class BarBuilder:
             if (start - bar.start_ns) // self.interval_ns > MOST_EMPTY:
                 self._hold_until(bar.start_ns + self.interval_ns)
                 done.append(self._finish(bar))
-                self._quote = None
+                self._quote = self._best = None
                 bar = self._fresh(start, complete=False)
             while bar.start_ns < start:
                 end = bar.start_ns + self.interval_ns
@@ -95,6 +99,7 @@ class BarBuilder:
     def _take_quote(self, tick: Tick) -> None:
         self._hold_until(tick.time_ns)
         self._quote_id = tick.last_id or 0
+        self._best = tick
         bid, ask, bids, asks = tick.bid or 0.0, tick.ask or 0.0, tick.bid_size or 0.0, tick.ask_size or 0.0
         self._quote = (ask - bid, (bids - asks) / (bids + asks) if bids + asks > 0 else 0.0)
 

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Hashable
 
 from lobgym.live.bars import BarBuilder
+from lobgym.live.bars_file import BarsFile
 from lobgym.live.chain import Chain, Numbers, Verdict
 from lobgym.live.messages import Event, MalformedMessage, parse_message, parse_snapshot
 from lobgym.live.settings import Settings
@@ -50,8 +51,8 @@ class _Seen:
 class Collector:
     """What is known of one symbol, and what is done with each message."""
 
-    def __init__(self, settings: Settings, writer: Writer) -> None:
-        self.settings, self._writer = settings, writer
+    def __init__(self, settings: Settings, writer: Writer, bars_file: BarsFile | None = None) -> None:
+        self.settings, self._writer, self._bars_file = settings, writer, bars_file
         #: Messages stored, by kind; and what else happened, by cause.
         self.kinds: Counter[str] = Counter()
         self.causes: Counter[str] = Counter()
@@ -159,6 +160,8 @@ class Collector:
             self.bars += len(bars)
             self._writer.bars(bars)
         self._writer.tick(tick)
+        if bars and self._bars_file is not None:
+            self._bars_file.append(bars)
 
     def _depth(self, event: Event, received_ns: int) -> None:
         numbers = (event.first_id or 0, event.last_id or 0, event.previous_id)
@@ -236,7 +239,7 @@ class Collector:
         self._bars.quote_lost()
 
     def finish(self) -> None:
-        """Writes what has begun."""
+        """Writes what has begun. Not the last bar into the file of bars: its interval is not over, and another run may see its end."""
         self.give_up_missing()
         self._place_unstamped()
         bars = self._bars.finish()
@@ -249,4 +252,8 @@ class Collector:
         causes = ", ".join(f"{count} {cause}" for cause, count in sorted(self.causes.items()))
         skew = "" if self.skew_ns is None else f"; clock {self.skew_ns / 1e6:+.1f} ms"
         written = f"{self._writer.ticks} stored in {self._writer.batches} batches, {self._writer.waiting} waiting"
+        if self._bars_file is not None:
+            written += f"; {self._bars_file.written} bars in {self._bars_file.path}"
+            if self._bars_file.skipped:
+                written += f" ({self._bars_file.skipped} were there)"
         return f"{kinds or 'no message yet'}; {self.bars} bars; {written}{skew}{'; ' if causes else ''}{causes}"

@@ -44,6 +44,7 @@ class _Progress:
 
 
 def _collect(arguments: argparse.Namespace) -> int:
+    from lobgym.live.bars_file import BarsFile
     from lobgym.live.session import collect
     from lobgym.live.store import open_store
 
@@ -59,9 +60,13 @@ def _collect(arguments: argparse.Namespace) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        with open_store(arguments.store) as store:
+        with contextlib.ExitStack() as opened:
+            # First, so that a file which is something else is refused before anything happens.
+            path = arguments.bars_file
+            bars_file = opened.enter_context(BarsFile(path, settings.interval_ns)) if path else None
+            store = opened.enter_context(open_store(arguments.store))
             _say(f"collecting {settings.symbol} from {settings.stream_url} into {store.name}; Ctrl-C ends it")
-            done = await collect(settings, store, stop=stop, say=_say, progress=_Progress())
+            done = await collect(settings, store, bars_file=bars_file, stop=stop, say=_say, progress=_Progress())
         return done.line()
 
     line = asyncio.run(run())
@@ -118,6 +123,18 @@ def _info(arguments: argparse.Namespace) -> int:
                 f"{run['run']:>5}  {run['venue']:<13} {run['symbol']:<14} {run['ticks']:>12} {run['batches']:>8}  {span}, "
                 f"{run['ending'] or 'none: running, or killed'}"
             )
+    return 0
+
+
+def _upgrade(arguments: argparse.Namespace) -> int:
+    from lobgym.live.store import open_store
+    from lobgym.live.store.schema import SCHEMA_VERSION
+
+    # Opening it for writing is what does it; what is not there is not made here.
+    if "://" not in arguments.store and not Path(arguments.store).exists():
+        raise LiveError(f"there is no store {arguments.store}")
+    with open_store(arguments.store) as store:
+        print(f"{store.name} has a schema of version {SCHEMA_VERSION}")
     return 0
 
 
@@ -181,6 +198,9 @@ def _add_collect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--url", help="of the websocket, ws:// or wss:// (default: the venue's)")
     parser.add_argument("--snapshot-url", help="of the depth's snapshots (default: the venue's, or at --url)")
     parser.add_argument("--store", default="ticks.duckdb", help="a file, or postgresql://... (default: %(default)s)")
+    parser.add_argument(
+        "--bars-file", type=Path, metavar="FILE", help="a CSV file to which each bar is appended when it is over"
+    )
     parser.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help="how long (default: until Ctrl-C)")
     for name, kind, text in (
         ("batch-rows", int, "most rows in a batch"),
@@ -230,9 +250,11 @@ def _add_store(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     info = store.add_parser("info", help="its runs")
     info.set_defaults(run=_info)
+    upgrade = store.add_parser("upgrade", help="bring the tables of an older version to this one")
+    upgrade.set_defaults(run=_upgrade)
     export = store.add_parser("export", help="rows as Parquet")
     export.set_defaults(run=_export)
-    for parser in (info, export):
+    for parser in (info, upgrade, export):
         parser.add_argument(
             "store", nargs="?", default="ticks.duckdb", help="a file, or postgresql://... (default: %(default)s)"
         )

@@ -12,6 +12,7 @@ from http.client import HTTPException
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, PayloadTooBig, WebSocketException
 
+from lobgym.live.bars_file import BarsFile
 from lobgym.live.collector import Collector
 from lobgym.live.errors import CollectError
 from lobgym.live.feed import END
@@ -167,14 +168,17 @@ async def collect(
     settings: Settings,
     store: Store,
     *,
+    bars_file: BarsFile | None = None,
     stop: asyncio.Event | None = None,
     say: _Say = lambda text: None,
     progress: _Say | None = None,
 ) -> Collector:
     """Collects until ``stop`` is set, the time is up, or a recording ends; then everything is in the store.
 
+    Bars go into ``bars_file`` too, each as soon as its interval is over.
+
     Raises:
-        CollectError: If nothing can be connected to at all, or the store fails for too long.
+        CollectError: If nothing can be connected to at all, the store fails for too long, or the file of bars cannot be written.
 
     """
     stop = stop or asyncio.Event()
@@ -188,7 +192,7 @@ async def collect(
         patience_seconds=settings.store_patience_seconds,
         troubled=say,
     )
-    collector = Collector(settings, writer)
+    collector = Collector(settings, writer, bars_file)
     connected = asyncio.Event()
     writing = asyncio.create_task(writer.run())
     receiving = asyncio.create_task(_connections(collector, writer, connected, say))

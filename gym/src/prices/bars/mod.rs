@@ -5,6 +5,7 @@
 mod csv;
 mod footer;
 mod parquet;
+mod ticks;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Stamp, Table};
 use crate::config::ConfigError;
+
+pub use ticks::{BarColumns, Completion, RawBar, TickBar, TickBarsConfig};
 
 /// How a file has its prices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

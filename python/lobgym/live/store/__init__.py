@@ -14,6 +14,8 @@ __all__ = ["Bar", "Batch", "Incident", "Store", "StoreError", "Tick", "open_stor
 def open_store(place: str, *, read_only: bool = False) -> Store:
     """Opens the store at a path or a URL ``postgresql://...``, and makes its tables unless it is only read.
 
+    An older schema is brought to the present one, unless it is only read.
+
     Raises:
         StoreError: If it cannot be opened, or has a schema of another version.
         LiveError: If what it needs is not installed.

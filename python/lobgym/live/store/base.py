@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from lobgym.live.errors import StoreError
-from lobgym.live.store.schema import SCHEMA_VERSION, TABLES, Bar, Incident, Table, Tick, rows
+from lobgym.live.store.schema import MIGRATIONS, SCHEMA_VERSION, TABLES, Bar, Incident, Table, Tick, rows
 
 __all__ = ["Batch", "Store"]
 
@@ -74,6 +74,9 @@ class Store(ABC):
     #: Whether tables with a row a message get a key and indices.
     index_long: bool
 
+    #: What puts ticks in order. Their times never go back in a run, so that time before the number is the same order.
+    tick_order = "run, sequence"
+
     # What is the same in all.
 
     def __enter__(self) -> Store:
@@ -97,7 +100,7 @@ class Store(ABC):
             raise StoreError(f"{what} {self.name}: {reason}") from error
 
     def prepare(self) -> None:
-        """Makes what tables are missing, and checks the schema's version."""
+        """Makes what tables are missing, and brings an older schema to this version, all at once or not at all."""
 
         def make() -> None:
             with self.transaction():
@@ -109,10 +112,28 @@ class Store(ABC):
                 versions = self.execute("SELECT version FROM store_format")
                 if not versions:
                     self.execute("INSERT INTO store_format VALUES (%s)", (SCHEMA_VERSION,))
-                elif versions[0][0] != SCHEMA_VERSION:
-                    raise StoreError(f"{self.name} has a schema of version {versions[0][0]}; legal: {SCHEMA_VERSION}")
+                    return
+                found = int(versions[0][0])
+                if not min(MIGRATIONS) <= found <= SCHEMA_VERSION:
+                    raise self._other_version(found)
+                for version in range(found, SCHEMA_VERSION):
+                    for statement in MIGRATIONS[version]:
+                        self.execute(statement)
+                if found < SCHEMA_VERSION:
+                    self.execute("UPDATE store_format SET version = %s", (SCHEMA_VERSION,))
 
         self._guarded("cannot prepare", make)
+
+    def check(self) -> None:
+        """Checks the version of a store that is only read."""
+        versions = self._guarded("cannot read the version of", lambda: self.execute("SELECT version FROM store_format"))
+        found = int(versions[0][0]) if versions else 0
+        if found != SCHEMA_VERSION:
+            raise self._other_version(found)
+
+    def _other_version(self, found: int) -> StoreError:
+        advice = "; `lobgym store upgrade` brings it to that, as does collecting into it" if found in MIGRATIONS else ""
+        return StoreError(f"{self.name} has a schema of version {found}; legal: {SCHEMA_VERSION}{advice}")
 
     def begin_run(self, venue: str, symbol: str, url: str, interval_ns: int) -> int:
         """Notes that a collection begins. Returns its number."""
@@ -201,9 +222,12 @@ class Store(ABC):
         for name, column in zip(names, zip(*found, strict=True) if found else ((),) * len(names), strict=True):
             given = next((value for value in column if value is not None), None)
             kind = "f8" if isinstance(given, float) else "i8" if isinstance(given, int) else object
-            array = np.array([given if value is None else value for value in column], dtype=kind)
-            missing = [value is None for value in column]
-            arrays[name] = np.ma.array(array, mask=missing) if any(missing) else array
+            if None in column:
+                missing = [value is None for value in column]
+                array = np.array([given if value is None else value for value in column], dtype=kind)
+                arrays[name] = np.ma.array(array, mask=missing)
+            else:
+                arrays[name] = np.array(column, dtype=kind)
         return arrays
 
     def tick_columns(
@@ -227,7 +251,7 @@ class Store(ABC):
 
         def query() -> dict[str, Any]:
             condition, bounds = self._condition(venue, symbol, "time_ns", start_ns, end_ns)
-            statement = f"SELECT {', '.join(chosen)} FROM ticks WHERE {condition} ORDER BY run, sequence"
+            statement = f"SELECT {', '.join(chosen)} FROM ticks WHERE {condition} ORDER BY {self.tick_order}"
             return self.columns(statement, bounds, chosen)
 
         return self._guarded("cannot read", query)
@@ -257,7 +281,7 @@ class Store(ABC):
     ) -> Iterator[tuple[int, Tick]]:
         """Each run with its ticks of ``start_ns`` <= ``time_ns`` < ``end_ns``, in the order in which they came."""
         extra = f" AND kind IN ({', '.join(['%s'] * len(kinds))})" if kinds else ""
-        found = self._range(TABLES["ticks"], "time_ns", "run, sequence", venue, symbol, start_ns, end_ns, extra, kinds)
+        found = self._range(TABLES["ticks"], "time_ns", self.tick_order, venue, symbol, start_ns, end_ns, extra, kinds)
         return ((row[0], Tick(*row[1:])) for row in found)
 
     def bars(

@@ -66,8 +66,14 @@ class DuckStore(Store):
         self.path, self.name, self.read_only = path, str(path), read_only
         self._connection: duckdb.DuckDBPyConnection | None = None
         self.connect()
-        if not read_only:
-            self.prepare()
+        try:
+            if read_only:
+                self.check()
+            else:
+                self.prepare()
+        except BaseException:
+            self.close()
+            raise
 
     def connect(self) -> None:
         """Opens the database, anew if it is open."""

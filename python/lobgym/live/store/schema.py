@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-__all__ = ["SCHEMA_VERSION", "TABLES", "Bar", "Incident", "Table", "Tick", "rows"]
+__all__ = ["MIGRATIONS", "SCHEMA_VERSION", "TABLES", "Bar", "Incident", "Table", "Tick", "rows"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,11 @@ class Bar:
     imbalance: float | None
     skew_ns: int | None
     complete: bool
+    #: The best quote at the bar's end.
+    bid: float | None = None
+    bid_size: float | None = None
+    ask: float | None = None
+    ask_size: float | None = None
 
 
 @dataclass(slots=True)
@@ -161,6 +166,11 @@ TABLES = {
                 "imbalance": _REAL,
                 "skew_ns": _BIG,
                 "complete": "BOOLEAN NOT NULL",
+                # Last, as where a migration puts them: the order is the same in old stores and new ones.
+                "bid": _REAL,
+                "bid_size": _REAL,
+                "ask": _REAL,
+                "ask_size": _REAL,
             },
             ("run", "interval_ns", "start_ns"),
         ),
@@ -179,6 +189,10 @@ TABLES = {
     )
 }
 
+#: What brings a store of a version to the next one.
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    1: tuple(f"ALTER TABLE bars ADD COLUMN {name} {_REAL}" for name in ("bid", "bid_size", "ask", "ask_size")),
+}
 
 _GETTERS: dict[type, Any] = {kind: attrgetter(*kind.__dataclass_fields__) for kind in (Tick, Bar, Incident)}
 
