@@ -211,6 +211,8 @@ def test_lists_can_be_narrowed(client: Client) -> None:
         ({"preset": "../quick"}, "body.preset", "../quick", "1 to 64 of a-z"),
         ({"preset": "quick", "steps": 0}, "body.steps", "0", "greater than or equal to 1"),
         ({"preset": "quick", "steps": "many"}, "body.steps", "many", "integer"),
+        ({"preset": "quick", "steps": "3"}, "body.steps", "3", "integer"),
+        ({"preset": "quick", "seed": True}, "body.seed", "true", "integer"),
         ({"preset": "quick", "stps": 3}, "body.stps is unknown", "3", ""),
         ({}, "body.preset is missing", None, ""),
         ({"preset": "quick", "bars": "nothing"}, "body.bars", "nothing", "prices"),

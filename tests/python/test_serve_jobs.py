@@ -237,6 +237,23 @@ def test_ending_the_server_leaves_jobs_running_unless_told_otherwise(tmp_path: P
         ended(server.client, waiting, "finished")
 
 
+def test_one_that_vanishes_again_and_again_is_given_up(tmp_path: Path) -> None:
+    service = Service.open(Settings(**settings(tmp_path, resume_attempts=3)))
+    for attempt in (2, 3):
+        job = service.jobs.submit("training", {"preset": "quick", "settings": {}})
+        gone = {"attempt": attempt, "pid": 2**22 + attempt, "identity": "another boot:1"}
+        assert service.ledger.change(job.id, ("queued",), "running", None, **gone)
+    service.jobs._draining = True
+    service.start()
+    jobs = service.ledger.jobs(oldest_first=True)
+    service.close()
+    assert [job.state for job in jobs] == ["queued", "failed"]
+    assert (
+        jobs[1].reason
+        == "its process went while the server was away; 3 were started for it, the most that there may be"
+    )
+
+
 def test_a_state_directory_has_one_server(tmp_path: Path) -> None:
     options = Settings(**settings(tmp_path))
     service = Service.open(options)

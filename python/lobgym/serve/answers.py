@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -78,6 +76,6 @@ def handle_errors(app: FastAPI) -> None:
         return answer(ServeError(text, value, legal, status=error.status_code, headers=dict(error.headers or {})))
 
     @app.exception_handler(Exception)
-    async def broken(_request: Request, error: Exception) -> JSONResponse:
-        traceback.print_exception(error, file=sys.stderr)
+    async def broken(_request: Request, _error: Exception) -> JSONResponse:
+        # uvicorn writes the traceback to standard error.
         return answer(ServeError("a defect of the server; its log says more", status=500))

@@ -138,7 +138,7 @@ class Jobs:
             try:
                 self._look()
             except Exception:
-                # Nothing that one job does may end the watching of the others.
+                # The ledger cannot be read: that may pass.
                 traceback.print_exc()
                 time.sleep(1)
             self._wake.wait(self.settings.poll_seconds)
@@ -146,7 +146,12 @@ class Jobs:
 
     def _look(self) -> None:
         for job in self.ledger.jobs(states=ACTIVE):
-            self._watch(job)
+            try:
+                self._watch(job)
+            except Exception:
+                # Nothing that is wrong with one job may end the watching of the others.
+                traceback.print_exc()
+                time.sleep(1)
         for work in self.works.values():
             if self._draining:
                 break
@@ -201,6 +206,7 @@ class Jobs:
         if not self._seen(job):
             # Its last act is to leave word: that may have come between two looks.
             if not self._ended(job):
+                job = self.get(job.id)
                 if job.state == "stopping":
                     self.ledger.change(job.id, ACTIVE, "stopped", job.reason)
                 else:
@@ -240,7 +246,8 @@ class Jobs:
         except (OSError, ValueError):
             return False
         code = int(said["code"])
-        state, reason = self._meaning(job, code)
+        # As it is by now: it may have been asked to end since it was looked at.
+        state, reason = self._meaning(self.get(job.id), code)
         self.ledger.change(job.id, ACTIVE, state, reason, exit_code=code, ended=said["ended"])
         return True
 
@@ -263,7 +270,7 @@ class Jobs:
         elif not self.settings.resume:
             self.ledger.change(job.id, ACTIVE, "failed", "its process went while the server was away (resume is off)")
         elif job.attempt >= self.settings.resume_attempts:
-            reason = f"its process went while the server was away, for the {job.attempt}th time"
+            reason = f"its process went while the server was away; {job.attempt} were started for it, the most that there may be"
             self.ledger.change(job.id, ACTIVE, "failed", reason)
         else:
             self.ledger.change(job.id, ACTIVE, "queued", "resumed: its process went while the server was away")

@@ -57,13 +57,13 @@ Name = Annotated[str, Field(pattern=NAME, examples=["btc-1m"])]
 TrainingId = Annotated[str, Field(pattern=NAME, examples=["training-1"])]
 TradingId = Annotated[str, Field(pattern=NAME, examples=["trading-2"])]
 CollectionId = Annotated[str, Field(pattern=NAME, examples=["collection-3"])]
-FeatureSet = Literal["default", "microstructure"]
+FeatureSet = Literal["default", "microstructure", "price"]
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Scalar = None | bool | int | float | Annotated[str, Field(pattern=_WORD)]
 
 
 def _with(example: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [example]})
+    return ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [example]})
 
 
 class Error(BaseModel):

@@ -6,12 +6,14 @@ import json
 from html import escape
 from typing import Any
 
+from lobgym.serve.models import PATTERNS
+
 __all__ = ["html"]
 
 _STYLE = """
 :root { color-scheme: light dark }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-code, pre { font: 13px/1.45 ui-monospace, monospace } pre { overflow-x: auto; padding: .6rem; background: #8881; border-radius: 4px }
+code, pre { font: 13px/1.45 ui-monospace, monospace } pre { white-space: pre-wrap; padding: .6rem; background: #8881; border-radius: 4px }
 details { border: 1px solid #8886; border-radius: 4px; margin: .4rem 0; padding: .3rem .7rem } summary { cursor: pointer }
 b.get { color: #2a7ab8 } b.post { color: #2e8b57 } table { border-collapse: collapse; width: 100% }
 td, th { text-align: left; vertical-align: top; padding: .15rem .6rem .15rem 0; border-bottom: 1px solid #8883 }
@@ -42,17 +44,23 @@ def _kind(schema: dict[str, Any], whole: dict[str, Any]) -> str:
     words = [str(schema.get("type", "anything"))]
     for key, text in (
         *(("minimum", ">= {}"), ("exclusiveMinimum", "> {}"), ("maximum", "<= {}"), ("exclusiveMaximum", "< {}")),
-        *(("maxLength", "at most {} characters"), ("pattern", "{}")),
+        *(("maxLength", "at most {} characters"), ("pattern", "({})")),
     ):
         if key in schema:
-            words.append(text.format(schema[key]))
+            words.append(text.format(PATTERNS.get(schema[key], schema[key]) if key == "pattern" else schema[key]))
     return " ".join(words)
 
 
-def _rows(fields: list[tuple[str, dict[str, Any], bool, str]], whole: dict[str, Any]) -> str:
+def _rows(fields: list[tuple[str, dict[str, Any], bool, str]], whole: dict[str, Any], *, asked: bool = True) -> str:
     lines = []
     for name, schema, required, text in fields:
-        default = "required" if required else f"default {json.dumps(schema['default'])}" if "default" in schema else ""
+        default = (
+            "required"
+            if required and asked
+            else f"default {json.dumps(schema['default'])}"
+            if "default" in schema
+            else ""
+        )
         cells = (f"<code>{escape(name)}</code>", escape(_kind(schema, whole)), escape(default), escape(text))
         lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return f"<table>{''.join(lines)}</table>" if lines else ""
@@ -86,14 +94,14 @@ def _operation(path: str, method: str, what: dict[str, Any], whole: dict[str, An
     )
     if "requestBody" in what:
         body = _resolved(what["requestBody"]["content"]["application/json"]["schema"], whole)
-        parts.append("<h4>Body</h4>" + _rows([(n, s, r, t) for n, s, r, t in _fields(body, whole)], whole))
+        parts.append("<h4>Body</h4>" + _rows(_fields(body, whole), whole))
         example = json.dumps(body.get("examples", [{}])[0])
         curl += f" -H 'Content-Type: application/json' -d '{example}'"
     parts.append(f"<pre>{escape(curl)}</pre>")
     for code, response in what["responses"].items():
         schema = response.get("content", {}).get("application/json", {}).get("schema")
         if code.startswith("2") and schema is not None:
-            parts.append(f"<h4>Answer {code}</h4>" + _rows(_fields(schema, whole), whole))
+            parts.append(f"<h4>Answer {code}</h4>" + _rows(_fields(schema, whole), whole, asked=False))
     codes = (f"{code}: {escape(each['description'])}" for code, each in what["responses"].items() if code >= "4")
     parts.append(f"<h4>Refusals</h4><p>{'<br>'.join(codes)}</p>" if what["responses"] else "")
     return f"<details>{''.join(parts)}</details>"
