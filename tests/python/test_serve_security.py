@@ -149,20 +149,16 @@ def test_links_out_of_the_state_directory_are_not_followed(tmp_path: Path) -> No
         assert client.get("/api/runs").json() == []
 
 
-@pytest.mark.parametrize("path", ["..%2f..%2fetc%2fpasswd", "%2e%2e", "..;", "a%00", "a%0a", "%ff", "A", "x" * 65])
-def test_addresses_with_other_names_find_nothing(path: str, tmp_path: Path) -> None:
+def test_addresses_with_other_names_find_nothing(tmp_path: Path) -> None:
+    names = ["..%2f..%2fetc%2fpasswd", "%2e%2e", "..;", "a%00", "a%0a", "%ff", "A", "x" * 65]
+    addresses = ["/api/training/{}", "/api/trading/{}", "/api/data/{}", "/api/jobs/{}/log", "/api/jobs/{}/events"]
     with serving(tmp_path) as client:
-        for address in (
-            "/api/training/{}",
-            "/api/trading/{}",
-            "/api/data/{}",
-            "/api/jobs/{}/log",
-            "/api/jobs/{}/events",
-        ):
-            host = f"127.0.0.1:{client.base_url.port}"
-            # By hand: clients tidy such addresses up.
-            answer = raw(client, f"GET {address.format(path)} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-            assert answer.split(b" ")[1] in (b"404", b"422", b"400"), answer
+        host = f"127.0.0.1:{client.base_url.port}"
+        for name in names:
+            for address in addresses:
+                # By hand: clients tidy such addresses up.
+                answer = raw(client, f"GET {address.format(name)} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                assert answer.split(b" ")[1] in (b"404", b"422", b"400"), answer
 
 
 def test_bodies_have_a_limit_however_they_come(tmp_path: Path) -> None:
