@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use lob::data::market::{Instrument, Kind, MarketEvent, MarketReader, Step, apply};
-use lob::{FeedBook, Side};
+use lob::{FeedBook, Price, Side};
 use lobgym_benches::atomic::write_atomically;
 use serde::Serialize;
 
@@ -64,6 +64,9 @@ struct Maker<'a, W> {
     book: FeedBook,
     /// Whether the feed names the orders that trade; its notices of trades are then of hidden ones, or said twice.
     by_order: bool,
+    /// Orders that crossed the book as they came, the latest last, as feeds show them that name both sides of a trade; and how many lots of the other
+    /// side have traded since without theirs having been told, or the other way round.
+    crossed: Vec<(u64, i64)>,
     bar: Bar,
     /// When the bar began; none before the first event.
     start: Option<u64>,
@@ -81,23 +84,60 @@ impl<W: Write> Maker<'_, W> {
             self.written.events += 1;
             self.by_order |= matches!(event.kind, Kind::Add | Kind::Execute);
             let price = match event.kind {
-                // The order may be gone afterwards, and with it the price of an execution that does not say it.
-                Kind::Execute if event.has(MarketEvent::UNPRICED) => {
-                    self.book.order(event.id).map(|order| order.price)
-                }
-                Kind::Execute => Some(event.price),
+                Kind::Execute => self.executed(event),
                 Kind::Trade if !self.by_order => Some(event.price),
                 _ => None,
             };
+            if let (Kind::Add, Some(side)) = (event.kind, event.side)
+                && self.crosses(side, event.price)
+            {
+                self.crossed.push((event.id, 0));
+            }
             if let Some(price) = price {
                 self.trade(self.tick.value(price.0), self.lot.value(event.quantity.0 as i64));
             }
             self.written.misfits += u64::from(apply(&mut self.book, event).is_err());
+            if !self.crossed.is_empty() && matches!(event.kind, Kind::Delete | Kind::Execute | Kind::Reduce) {
+                let Self { book, crossed, .. } = self;
+                crossed.retain(|(id, _)| book.order(*id).is_some());
+            }
             if event.has(MarketEvent::LAST) {
                 self.look();
             }
         }
         Ok(())
+    }
+
+    fn crosses(&self, side: Side, price: Price) -> bool {
+        self.book.best_price(side.opposite()).is_some_and(|best| match side {
+            Side::Buy => price >= best,
+            Side::Sell => price <= best,
+        })
+    }
+
+    /// The price of an execution, if it is of an order that rested: the one that came to it trades at that price as well, whatever its own limit.
+    fn executed(&mut self, event: &MarketEvent) -> Option<Price> {
+        let order = self.book.order(event.id);
+        // The order may be gone afterwards, and with it the price of an execution that does not say it.
+        let price = if event.has(MarketEvent::UNPRICED) { order?.price } else { event.price };
+        let side = order.map(|order| order.side).or(event.side);
+        let lots = event.quantity.0 as i64;
+        if let Some(place) = self.crossed.iter().position(|(id, _)| *id == event.id) {
+            let is_latest = place + 1 == self.crossed.len();
+            let crosses = is_latest && order.is_some_and(|order| self.crosses(order.side, order.price));
+            let (_, balance) = &mut self.crossed[place];
+            if *balance > 0 || crosses {
+                *balance -= lots;
+                return None;
+            }
+        }
+        for (id, balance) in &mut self.crossed {
+            let other = self.book.order(*id).map(|order| order.side);
+            if other.is_some() && other != side {
+                *balance += lots;
+            }
+        }
+        Some(price)
     }
 
     fn trade(&mut self, price: f64, size: f64) {
@@ -114,6 +154,8 @@ impl<W: Write> Maker<'_, W> {
     fn look(&mut self) {
         let best = [Side::Buy, Side::Sell].map(|side| self.book.best(side));
         let quote = match best {
+            // While it is crossed, a trade is on its way.
+            [Some(bid), Some(ask)] if bid.0 >= ask.0 => self.quote,
             [Some(bid), Some(ask)] => Some(Quote {
                 price: [bid.0, ask.0].map(|price| self.tick.value(price.0)),
                 spread: self.tick.value(ask.0.0 - bid.0.0),
@@ -242,6 +284,7 @@ fn maker_of<'a, W: Write>(
         tick: instrument.tick,
         lot: instrument.lot,
         book: FeedBook::new(1024),
+        crossed: Vec::new(),
         by_order: false,
         bar: Bar::default(),
         start: None,
@@ -254,7 +297,7 @@ fn maker_of<'a, W: Write>(
 
 #[cfg(test)]
 mod tests {
-    use lob::{Nanos, Price, Quantity};
+    use lob::{Nanos, Quantity};
 
     use super::*;
 
@@ -300,5 +343,51 @@ mod tests {
         assert_eq!(lines[1], "30,,,,,0,0,0,2,0.5,50,3,52,1,true");
         assert_eq!(lines[2], "40,52,52,52,52,0.2,1,0,2,0.5,50,3,52,1,false");
         assert_eq!((written.bars, written.empty, written.trades, written.misfits), (3, 1, 4, 0));
+    }
+
+    #[test]
+    fn a_feed_that_names_both_sides_of_a_trade_has_it_once_at_the_price_of_the_one_that_rested() {
+        let mut written = BarsWritten::default();
+        let mut out = Vec::new();
+        let instrument = Instrument {
+            symbol: "X".into(),
+            tick: Step::power_of_ten(0),
+            lot: Step::power_of_ten(0),
+            tick_origin: lob::data::market::Origin::Given,
+            lot_origin: lob::data::market::Origin::Given,
+        };
+        let event = |kind, id, side, price, quantity| MarketEvent {
+            id,
+            price: Price(price),
+            quantity: Quantity(quantity),
+            side: Some(side),
+            flags: MarketEvent::LAST,
+            ..MarketEvent::new(kind, Nanos(3), Nanos(3))
+        };
+        {
+            let mut maker = maker_of(&mut out, &instrument, 10, &mut written);
+            maker
+                .take(&[
+                    event(Kind::Add, 1, Side::Buy, 98, 9),
+                    event(Kind::Add, 2, Side::Sell, 100, 4),
+                    event(Kind::Add, 3, Side::Sell, 101, 5),
+                    // Buys up to 120: takes 4 at 100 and 3 at 101, and rests with 2 more.
+                    event(Kind::Add, 4, Side::Buy, 120, 9),
+                    event(Kind::Execute, 2, Side::Sell, 100, 4),
+                    event(Kind::Execute, 4, Side::Buy, 120, 4),
+                    event(Kind::Execute, 4, Side::Buy, 120, 3),
+                    event(Kind::Execute, 3, Side::Sell, 101, 3),
+                    event(Kind::Delete, 3, Side::Sell, 101, 0),
+                    // Now it is the one that rests.
+                    event(Kind::Add, 5, Side::Sell, 110, 1),
+                    event(Kind::Execute, 4, Side::Buy, 120, 1),
+                    event(Kind::Execute, 5, Side::Sell, 110, 1),
+                ])
+                .unwrap();
+            maker.finish().unwrap();
+        }
+        let text = String::from_utf8(out).unwrap();
+        let bar: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+        assert_eq!(bar[1..7], ["100", "120", "100", "120", "8", "3"], "{text}");
     }
 }
