@@ -178,7 +178,7 @@ class TradeRequest(BaseModel):
     """Who trades on what."""
 
     model_config = _with({"policy": "lowrider", "bars": "binance-btcusdt-5s", "speed": "max"})
-    policy: Name = Field(description="id of a finished training, or a rule: lowrider, buy_and_hold, random")
+    policy: Name = Field(description="id of a finished training, or a rule: lowrider, buy_and_hold, random, cash")
     bars: Name = Field(description="id of a collection, or name of a file of bars")
     speed: Literal["max"] | Annotated[float, Field(gt=0, le=1e6)] = Field("max", description="bars a second")
     follow: bool | None = Field(None, description="wait for new bars; else if a collection that runs writes them")

@@ -19,7 +19,7 @@ from lobgym.serve.settings import Settings
 __all__ = ["RULES", "works"]
 
 #: Who trades without having learned.
-RULES = ("lowrider", "buy_and_hold", "random")
+RULES = ("lowrider", "buy_and_hold", "random", "cash")
 
 
 class Collecting:
