@@ -156,8 +156,9 @@ test-hftbacktest: $(VENV)/.extension ## Replays against the package hftbacktest,
 	$(VENV_PYTHON) -m pip install --quiet "hftbacktest>=2.4.4"
 	$(VENV_PYTHON) -m pytest -q -rs tests/python/test_market_data.py tests/python/test_replay.py $(ARGS)
 
-test-services: $(VENV)/.extension ## Stores of ticks in a PostgreSQL server, which it installs (Debian's package) and starts for itself
-	tests/services.sh $(VENV_PYTHON) -m pytest -q tests/python/test_live_store.py $(ARGS)
+test-services: $(VENV)/.extension ## Stores in a PostgreSQL server, which it installs (Debian's package) and starts; `lobgym serve` under load and schemathesis
+	$(VENV_PYTHON) -m pip install --quiet --group serve-test
+	LOBGYM_TEST_SERVICES=1 tests/services.sh $(VENV_PYTHON) -m pytest -q tests/python/test_live_store.py tests/python/test_serve*.py $(ARGS)
 
 test-sb3: $(VENV)/.extension ## The tests that need Stable-Baselines3 and PyTorch, which it installs (several GB)
 	$(VENV_PYTHON) -m pip install --quiet "stable-baselines3>=2.7" "torch>=2.3"

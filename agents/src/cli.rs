@@ -37,6 +37,7 @@ mod paper_metrics;
 mod paper_watch;
 mod plot;
 mod policy;
+mod serve;
 mod simulate;
 mod stationary;
 mod stop;
@@ -106,6 +107,10 @@ enum Command {
     Store(hand_over::Arguments),
     /// Add to bars the probability that the price will be higher (runs the Python package: docs/direction.md)
     Direction(hand_over::Arguments),
+    /// Collect, train and trade over HTTP (runs the Python package: docs/serve.md)
+    Serve(hand_over::Arguments),
+    /// Print the server's settings and where each came from (runs the Python package: docs/serve.md)
+    Settings(hand_over::Arguments),
     #[command(flatten)]
     Missing(missing::Command),
 }
@@ -144,6 +149,8 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::ReplayFeed(given) => live::REPLAY_FEED.run(&given.arguments),
         Command::Store(given) => live::STORE.run(&given.arguments),
         Command::Direction(given) => direction::PACKAGE.run(&given.arguments),
+        Command::Serve(given) => serve::SERVE.run(&given.arguments),
+        Command::Settings(given) => serve::SETTINGS.run(&given.arguments),
         Command::Missing(command) => Err(missing::run(&command)),
     };
     match result {

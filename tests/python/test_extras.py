@@ -21,3 +21,12 @@ def test_policies_as_modules_say_that_they_need_torch() -> None:
 def test_searches_say_that_they_need_optuna() -> None:
     message = last_line("import sys; sys.modules['optuna'] = None; from lobgym.tuning import tune; tune({})")
     assert "ImportError: lobgym.tune needs Optuna 4 or later: pip install 'lobgym[tune]'" in message
+
+
+def test_the_server_says_what_it_needs() -> None:
+    code = (
+        "import sys; sys.modules['{}'] = None; from lobgym.serve.command import main; sys.exit(main(['--port', '0']))"
+    )
+    for module in ("fastapi", "pydantic_settings", "uvicorn"):
+        message = last_line(code.format(module))
+        assert message == f"lobgym: this needs {module}: pip install 'lobgym[serve]'"

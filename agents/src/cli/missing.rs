@@ -12,8 +12,6 @@ pub(super) enum Command {
     /// Train an agent (needs a build with libtorch: docs/training.md)
     #[cfg(not(feature = "torch"))]
     Train(Anything),
-    /// Serve policies (needs the Python package)
-    Serve(Anything),
     /// Watch runs in a browser (needs the Python package)
     Dashboard(Anything),
 }
@@ -31,7 +29,6 @@ pub(super) fn run(command: &Command) -> Failure {
     let name = match command {
         #[cfg(not(feature = "torch"))]
         Command::Train(_) => return train(),
-        Command::Serve(_) => "serve",
         Command::Dashboard(_) => "dashboard",
     };
     Failure::Usage(format!(

@@ -1,0 +1,273 @@
+"""Who may ask, what reaches the file system, and how much is too much."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from serve_session import Client, serving, start, write_bars
+
+from lobgym.serve.errors import ServeError
+from lobgym.serve.limits import Buckets
+from lobgym.serve.places import Places
+from lobgym.serve.settings import is_loopback, load
+
+TOKEN = "correct-horse-battery-staple"
+
+
+def raw(client: Client, request: bytes, patience: float = 10.0) -> bytes:
+    """What the server answers to these bytes."""
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80), timeout=patience) as connection:
+        connection.sendall(request)
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+            head, _, body = answer.partition(b"\r\n\r\n")
+            length = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+            if length and len(body) >= int(length[0].split(b":")[1]):
+                break
+        return answer
+
+
+def test_a_token_is_asked_for_everywhere_but_where_it_tells_nothing(tmp_path: Path) -> None:
+    with serving(tmp_path, token=TOKEN) as client:
+        described = client.get("/openapi.json").json()
+        assert described["security"] == [{"token": []}]
+        for path, methods in described["paths"].items():
+            for method in methods:
+                answer = client.request(method, path.replace("{id}", "x"))
+                if path == "/api/health":
+                    assert answer.status_code == 200
+                    continue
+                assert answer.status_code == 401, path
+                assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+                assert answer.json()["error"] == "Authorization"
+        for wrong in ("x", TOKEN[:-1], TOKEN + "x", "ä" * 30):
+            headers = {"Authorization": f"Bearer {wrong}".encode("latin-1")}
+            assert client.get("/api/jobs", headers=headers).status_code == 401
+        assert client.get("/api/jobs", headers={"Authorization": f"Basic {TOKEN}"}).status_code == 401
+        assert client.get(f"/api/jobs?token={TOKEN}").status_code == 401
+        assert client.get("/api/jobs", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.com", "127.0.0.1.example.com"])
+def test_other_addresses_demand_a_token(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOBGYM_TOKEN", raising=False)
+    assert not is_loopback(host)
+    with pytest.raises(ServeError, match="host") as refused:
+        load({"host": host})
+    assert "LOBGYM_TOKEN" in str(refused.value)
+    monkeypatch.setenv("LOBGYM_TOKEN", TOKEN)
+    assert load({"host": host})[0].host == host
+    monkeypatch.setenv("LOBGYM_TOKEN", "short")
+    with pytest.raises(ServeError, match="token") as refused:
+        load({"host": host})
+    assert "short" not in str(refused.value)
+
+
+def test_on_loopback_the_server_answers_to_its_own_name_only(tmp_path: Path) -> None:
+    with serving(tmp_path, allowed_hosts=("trading.example",)) as client:
+        port = client.base_url.port
+        for host in ("127.0.0.1", "localhost", f"localhost:{port}", "[::1]:80", "trading.example", "127.0.0.2"):
+            assert client.get("/api/health", headers={"Host": host}).status_code == 200, host
+        for host in (
+            "evil.com",
+            "localhost.evil.com",
+            f"evil.com:{port}",
+            "127.0.0.1.evil.com",
+            "0.0.0.0",
+            "",
+            "[",
+            "a@127.0.0.1@b",
+        ):
+            answer = client.get("/api/health", headers={"Host": host})
+            # uvicorn's own refusal of what is no host at all.
+            assert answer.status_code in (400, 403), host
+
+
+def test_pages_of_other_sites_cannot_ask_through_a_browser(tmp_path: Path) -> None:
+    with serving(tmp_path) as client:
+        id = start(client, "slow")
+        for origin in ("http://evil.com", "null", "http://127.0.0.1:1"):
+            answer = client.post(f"/api/training/{id}/stop", headers={"Origin": origin})
+            assert answer.status_code == 403 and answer.json()["error"] == "Origin"
+        own = str(client.base_url).rstrip("/")
+        answer = client.get("/api/jobs", headers={"Origin": own})
+        assert answer.status_code == 200
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+        preflight = client.options("/api/jobs", headers={"Origin": own, "Access-Control-Request-Method": "POST"})
+        assert preflight.status_code == 405
+        assert client.post(f"/api/training/{id}/stop").status_code == 202
+
+
+OUTSIDE = [
+    "../secret",
+    "..",
+    ".",
+    "/etc/passwd",
+    "a/b",
+    "a\\b",
+    "a.b",
+    "A",
+    "",
+    "-a",
+    "a\n",
+    "ä",
+    "x" * 65,
+    "a\0",
+    "%2e%2e",
+]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_no_name_leads_out_of_the_state_directory(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ServeError):
+        Places(tmp_path / "state").inside("bars", name, ".csv")
+
+
+def test_links_out_of_the_state_directory_are_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("start_ns,close\n0,42\n")
+    place = write_bars(tmp_path).parent
+    (place / "linked.csv").symlink_to(secret)
+    (place / "within.csv").symlink_to(place / "prices.csv")
+    (tmp_path / "state" / "runs").mkdir()
+    (tmp_path / "state" / "runs" / "out").symlink_to(tmp_path)
+    with serving(tmp_path) as client:
+        answer = client.get("/api/data?name=linked")
+        assert answer.status_code == 422 and "42" not in answer.text
+        answer = client.post("/api/training/run_ppo_tcn_futures", json={"bars": "linked"})
+        assert answer.status_code == 422
+        assert len(client.get("/api/data?name=within").json()["bars"]) == 10
+        listed = {store["name"]: store["bars_bytes"] for store in client.get("/api/data").json()["stores"]}
+        assert listed["linked"] is None and listed["prices"] is not None
+        assert client.get("/api/runs").json() == []
+
+
+def test_addresses_with_other_names_find_nothing(tmp_path: Path) -> None:
+    names = ["..%2f..%2fetc%2fpasswd", "%2e%2e", "..;", "a%00", "a%0a", "%ff", "A", "x" * 65]
+    addresses = ["/api/training/{}", "/api/trading/{}", "/api/data/{}", "/api/jobs/{}/log", "/api/jobs/{}/events"]
+    with serving(tmp_path) as client:
+        host = f"127.0.0.1:{client.base_url.port}"
+        for name in names:
+            for address in addresses:
+                # By hand: clients tidy such addresses up.
+                answer = raw(client, f"GET {address.format(name)} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                assert answer.split(b" ")[1] in (b"404", b"422", b"400"), answer
+
+
+def test_bodies_have_a_limit_however_they_come(tmp_path: Path) -> None:
+    with serving(tmp_path, max_body_bytes=1000) as client:
+        small, large = b'{"id": "' + b"x" * 60 + b'"}', b'{"id": "' + b"x" * 2000 + b'"}'
+        headers = {"Content-Type": "application/json"}
+        assert client.post("/api/data/stop", content=small, headers=headers).status_code == 404
+        answer = client.post("/api/data/stop", content=large, headers=headers)
+        assert answer.status_code == 413 and answer.json()["legal"] == "at most 1000 bytes"
+        chunked = client.post("/api/data/stop", content=iter([large[:900], large[900:]]), headers=headers)
+        assert chunked.status_code == 413
+        # Refused before it is sent.
+        head = f"POST /api/data/stop HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {10**12}\r\n\r\n"
+        assert raw(client, head.encode()).split(b" ")[1] == b"413"
+        assert client.get("/api/health").status_code == 200
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+    with serving(tmp_path, body_seconds=0.2) as client:
+        began = time.monotonic()
+        answer = raw(client, b"POST /api/data/stop HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n{")
+        assert answer.split(b" ")[1] == b"408"
+        assert time.monotonic() - began < 5
+
+
+def test_an_answer_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(tmp_path, request_seconds=0.2) as client:
+        monkeypatch.setattr("lobgym.serve.ledger.Ledger.jobs", lambda *_args, **_more: time.sleep(1) or [])
+        answer = client.get("/api/jobs")
+        assert answer.status_code == 503 and "retry-after" in answer.headers
+        monkeypatch.undo()
+        assert client.get("/api/jobs").status_code == 200
+
+
+def test_a_client_has_so_many_requests(tmp_path: Path) -> None:
+    with serving(tmp_path, rate_per_second=0.5, rate_burst=3) as client:
+        answers = [client.get("/api/health") for _ in range(5)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+        assert 1 <= int(answers[-1].headers["Retry-After"]) <= 2
+        assert answers[-1].json()["error"] == "too many requests"
+
+
+def test_tokens_come_back_and_clients_are_apart() -> None:
+    now = 0.0
+    buckets = Buckets(2.0, 4, lambda: now)
+
+    def taken(client: str, times: int) -> int:
+        count = 0
+        for _ in range(times):
+            try:
+                buckets.take(client)
+                count += 1
+            except ServeError:
+                pass
+        return count
+
+    assert taken("a", 10) == 4
+    assert taken("b", 10) == 4
+    now = 1.0
+    assert taken("a", 10) == 2
+    now = 1000.0
+    assert taken("a", 10) == 4
+    for client in range(10_000):
+        buckets.take(str(client))
+    assert len(buckets._clients) == 4096
+
+
+def test_errors_of_the_server_tell_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_args: object, **_more: object) -> None:
+        raise RuntimeError("secret detail")
+
+    with serving(tmp_path) as client:
+        monkeypatch.setattr("lobgym.serve.ledger.Ledger.jobs", broken)
+        answer = client.get("/api/jobs")
+        monkeypatch.undo()
+    assert answer.status_code == 500 and "secret" not in answer.text
+    assert set(answer.json()) == {"error", "value", "legal"}
+    assert "secret detail" in capfd.readouterr().err
+
+
+def test_the_state_directory_is_closed_to_others(tmp_path: Path) -> None:
+    old = os.umask(0o022)
+    try:
+        Places(tmp_path / "state")
+    finally:
+        os.umask(old)
+    assert (tmp_path / "state").stat().st_mode & 0o077 == 0
+
+
+def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "lobgym.serve", "--port", str(port)],
+            **{"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 60},
+        )
+    assert done.returncode == 1
+    assert f"host:port is 127.0.0.1:{port}; legal: an address that is free" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_real_server_refuses_to_be_open_to_all(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LOBGYM_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "lobgym.serve", "--host", "0.0.0.0", "--port", "0"],
+        **{"cwd": tmp_path, "env": environment, "capture_output": True, "text": True, "timeout": 60},
+    )
+    assert done.returncode == 2
+    assert "host is 0.0.0.0; legal: 127.0.0.1, or any address together with a token" in done.stderr
+    assert list(tmp_path.iterdir()) == []
