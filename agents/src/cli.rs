@@ -15,6 +15,7 @@ mod bench_env;
 mod calibrate;
 mod calibrate_impact;
 mod compare;
+mod dashboard;
 mod data;
 mod data_replay;
 mod env_args;
@@ -99,6 +100,8 @@ enum Command {
     ReplayFeed(hand_over::Arguments),
     /// Look into a store of ticks, or export it (runs the Python package: docs/live.md)
     Store(hand_over::Arguments),
+    /// See trainings, comparisons, markets and traders in a browser (runs the Python package: docs/dashboard.md)
+    Dashboard(hand_over::Arguments),
     #[command(flatten)]
     Missing(missing::Command),
 }
@@ -135,6 +138,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Collect(given) => live::COLLECT.run(&given.arguments),
         Command::ReplayFeed(given) => live::REPLAY_FEED.run(&given.arguments),
         Command::Store(given) => live::STORE.run(&given.arguments),
+        Command::Dashboard(given) => dashboard::PACKAGE.run(&given.arguments),
         Command::Missing(command) => Err(missing::run(&command)),
     };
     match result {

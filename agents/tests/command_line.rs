@@ -65,7 +65,7 @@ fn wrong_usage_exits_2_and_says_what_is_legal() {
 
 #[test]
 fn subcommands_of_the_package_say_what_to_install() {
-    for name in ["train", "serve", "dashboard"] {
+    for name in ["train", "serve"] {
         if name == "train" && cfg!(feature = "torch") {
             continue;
         }

@@ -14,8 +14,6 @@ pub(super) enum Command {
     Train(Anything),
     /// Serve policies (needs the Python package)
     Serve(Anything),
-    /// Watch runs in a browser (needs the Python package)
-    Dashboard(Anything),
 }
 
 /// Whatever follows is for the installed package to understand.
@@ -32,7 +30,6 @@ pub(super) fn run(command: &Command) -> Failure {
         #[cfg(not(feature = "torch"))]
         Command::Train(_) => return train(),
         Command::Serve(_) => "serve",
-        Command::Dashboard(_) => "dashboard",
     };
     Failure::Usage(format!(
         "`{name}` needs Python, which this binary is built without. Install the package, in the repository:\n  \

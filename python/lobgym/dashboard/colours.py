@@ -42,6 +42,9 @@ _DARK = [
     "#62b878",
 ]
 
+#: Names longer than this are shortened where that is clear.
+_LONG = 28
+
 #: The two sides of a book, on a light and on a dark page.
 BID = {"light": "#4a7fb5", "dark": "#78a9d8"}
 ASK = {"light": "#b3654a", "dark": "#dc9478"}
@@ -77,6 +80,15 @@ def _hash(name: str) -> int:
     return (value ^ (value >> 32)) & 0xFFFFFFFF
 
 
+def _labels(names: Iterable[str]) -> dict[str, str]:
+    full = {name: label(name) for name in names}
+    families = [text.split(":")[0] for text in full.values()]
+    return {
+        name: family + ":\u2026" if len(text) > _LONG and families.count(family) == 1 else text
+        for (name, text), family in zip(full.items(), families, strict=True)
+    }
+
+
 class Palette:
     """The colours of strategies that are shown together.
 
@@ -86,7 +98,9 @@ class Palette:
 
     def __init__(self, names: Iterable[str], theme: str = "light") -> None:
         """``names``: of all that are shown; ``theme``: ``"light"`` or ``"dark"``."""
+        names = list(names)
         self._colours = colours(theme)
+        self._labels = _labels(names)
         keys = sorted({_key(name) for name in names}, key=str.encode)
         self._slots = {name: KNOWN.index(name) for name in keys if name in KNOWN}
         taken = set(self._slots.values())
@@ -102,6 +116,10 @@ class Palette:
     def slot(self, name: str) -> int:
         """Which of the colours it has."""
         return self._slots.get(_key(name), 0)
+
+    def label(self, name: str) -> str:
+        """What it is called in figures: without its parameters, where they are long and do not tell it from others."""
+        return self._labels.get(name, label(name))
 
     def __getitem__(self, name: str) -> str:
         return self._colours[self.slot(name)]

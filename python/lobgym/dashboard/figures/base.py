@@ -36,9 +36,11 @@ def figure(height: int, x: str = "", y: str = "", **layout: Any) -> go.Figure:
 
 def finish(made: go.Figure, height: int, **layout: Any) -> go.Figure:
     """The common layout: the legend above the plot, from the left."""
+    # A legend is put above the plot, and needs room there; where there is none, the room is the plot's.
+    top = 36 if layout.get("showlegend", True) else 8
     made.update_layout(
-        height=height,
-        margin={"l": 8, "r": 16, "t": 36, "b": 8},
+        height=height - 36 + top,
+        margin={"l": 8, "r": 16, "t": top, "b": 8},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "xanchor": "left", "x": 0.0, "title_text": ""},
         hoverlabel={"namelength": -1},
         **layout,

@@ -45,8 +45,8 @@ def depth(moments: list[Moment], ticks: int, theme: str) -> go.Figure:
     prices, lots, width = binned(moments, ticks)
     times = [moment.time for moment in moments]
     if len(prices):
-        strength = np.sign(lots) * np.log1p(np.abs(lots))
-        top = float(np.nanmax(np.abs(strength))) if np.isfinite(strength).any() else 1.0
+        strength = np.sign(lots) * np.sqrt(np.abs(lots))
+        top = float(np.nanpercentile(np.abs(strength), 99)) if np.isfinite(strength).any() else 1.0
         paper = "#15181c" if theme == "dark" else "#f7f8fa"
         made.add_trace(
             go.Heatmap(
@@ -95,7 +95,8 @@ def spread(moments: list[Moment], theme: str) -> go.Figure:
             hovertemplate="%{y:,} ticks at %{x:.1f} s<extra></extra>",
         )
     )
-    made.update_yaxes(rangemode="tozero", tickformat=",d", nticks=6)
+    widest = max((value for value in values if value is not None), default=1)
+    made.update_yaxes(rangemode="tozero", tickformat=",d", dtick=max(1, -(-widest // 5)))
     return made
 
 

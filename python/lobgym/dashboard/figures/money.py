@@ -8,7 +8,7 @@ import numpy as np
 import pandas
 import plotly.graph_objects as go
 
-from lobgym.dashboard.colours import Palette, label
+from lobgym.dashboard.colours import Palette
 from lobgym.dashboard.figures.base import faint, figure, thin, tint
 
 __all__ = ["bars", "drawdowns", "equity", "falls", "growth", "prices", "weights"]
@@ -30,7 +30,7 @@ def _lines(made: go.Figure, x: Any, series: dict[str, np.ndarray[Any, Any]], pal
             go.Scatter(
                 x=np.asarray(x)[: len(values)][kept],
                 y=values[kept],
-                name=label(name),
+                name=palette.label(name),
                 mode="lines",
                 line={"color": palette[name], "width": 1.8},
                 hovertemplate=hover,
@@ -38,17 +38,20 @@ def _lines(made: go.Figure, x: Any, series: dict[str, np.ndarray[Any, Any]], pal
         )
 
 
-def equity(x: Any, series: dict[str, np.ndarray[Any, Any]], palette: Palette, axis: str, unit: str = "") -> go.Figure:
+def equity(
+    x: Any, series: dict[str, np.ndarray[Any, Any]], palette: Palette, axis: str, title: str = "net asset value"
+) -> go.Figure:
     """Net asset values."""
-    made = figure(360, axis, f"net asset value{unit}", hovermode="x unified")
+    alone = len(series) == 1
+    made = figure(316 if alone else 400, axis, title, hovermode="x unified", showlegend=not alone)
     _lines(made, x, series, palette, "%{y:,.2f}")
     made.update_yaxes(tickformat=",~r")
     return made
 
 
 def drawdowns(x: Any, series: dict[str, np.ndarray[Any, Any]], palette: Palette, axis: str) -> go.Figure:
-    """Losses since the maximum before; alone, filled."""
-    made = figure(260, axis, "below the maximum", hovermode="x unified", showlegend=len(series) > 1)
+    """Losses since the maximum before; alone, filled. The colours are those of the figure of the values."""
+    made = figure(260, axis, "below the maximum", hovermode="x unified", showlegend=False)
     _lines(made, x, {name: falls(values) for name, values in series.items()}, palette, "%{y:.2%}")
     if len(series) == 1:
         colour = palette[next(iter(series))]
@@ -64,21 +67,23 @@ def bars(values: dict[str, float], title: str, form: str, palette: Palette) -> g
         made.add_trace(
             go.Bar(
                 x=[value],
-                y=[label(name)],
+                y=[palette.label(name)],
                 orientation="h",
-                name=label(name),
+                name=palette.label(name),
                 marker_color=palette[name],
                 hovertemplate=f"%{{x:{form}}}",
             )
         )
     made.update_xaxes(tickformat=form)
-    made.update_yaxes(categoryorder="array", categoryarray=[label(name) for name in values][::-1], type="category")
+    made.update_yaxes(
+        categoryorder="array", categoryarray=[palette.label(name) for name in values][::-1], type="category"
+    )
     return made
 
 
 def growth(x: Any, series: dict[str, np.ndarray[Any, Any]], palette: Palette, axis: str, title: str) -> go.Figure:
     """Running sums of shares."""
-    made = figure(300, axis, title, hovermode="x unified")
+    made = figure(300, axis, title, hovermode="x unified", showlegend=False)
     _lines(made, x, {name: np.cumsum(values) for name, values in series.items()}, palette, "%{y:.3~%}")
     made.update_yaxes(tickformat=".2~%", rangemode="tozero")
     return made

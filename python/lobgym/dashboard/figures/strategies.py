@@ -8,7 +8,7 @@ import numpy as np
 import pandas
 import plotly.graph_objects as go
 
-from lobgym.dashboard.colours import Palette, label
+from lobgym.dashboard.colours import Palette
 from lobgym.dashboard.figures.base import faint, figure, tint
 
 __all__ = ["densities", "differences", "distributions", "fills", "forest", "parts", "regimes", "risk"]
@@ -20,9 +20,9 @@ def _height(rows: int) -> int:
     return 96 + _ROW * max(rows, 2)
 
 
-def _names(names: list[str]) -> dict[str, Any]:
+def _names(names: list[str], palette: Palette) -> dict[str, Any]:
     """A category axis with the first name on top."""
-    labels = [label(name) for name in names]
+    labels = [palette.label(name) for name in names]
     return {"categoryorder": "array", "categoryarray": labels[::-1], "type": "category"}
 
 
@@ -34,15 +34,15 @@ def forest(table: pandas.DataFrame, mean: str, error: str, title: str, palette: 
         made.add_trace(
             go.Scatter(
                 x=[row[mean]],
-                y=[label(row["name"])],
+                y=[palette.label(row["name"])],
                 error_x={"type": "constant", "value": spread, "thickness": 2, "width": 5},
                 mode="markers",
                 marker={"color": palette[row["name"]], "size": 10},
-                name=label(row["name"]),
+                name=palette.label(row["name"]),
                 hovertemplate=f"%{{x:.4~g}} +- {spread:.3g}",
             )
         )
-    made.update_yaxes(**_names(list(table["name"])))
+    made.update_yaxes(**_names(list(table["name"]), palette))
     made.add_vline(x=0, line_color=faint(theme), line_width=1, line_dash="dot")
     return made
 
@@ -55,7 +55,7 @@ def differences(paired: pandas.DataFrame, title: str, palette: Palette, theme: s
         made.add_trace(
             go.Scatter(
                 x=[row["difference"]],
-                y=[label(row["name"])],
+                y=[palette.label(row["name"])],
                 error_x={
                     "type": "data",
                     "array": [np.nan_to_num(row["high"] - row["difference"])],
@@ -70,11 +70,11 @@ def differences(paired: pandas.DataFrame, title: str, palette: Palette, theme: s
                     "symbol": "circle" if clear else "circle-open",
                     "line": {"width": 2, "color": palette[row["name"]]},
                 },
-                name=label(row["name"]),
+                name=palette.label(row["name"]),
                 hovertemplate=f"%{{x:+.4~g}} [{row['low']:+.4g}, {row['high']:+.4g}]",
             )
         )
-    made.update_yaxes(**_names(list(paired["name"])))
+    made.update_yaxes(**_names(list(paired["name"]), palette))
     made.add_vline(x=0, line_color=faint(theme), line_width=1)
     return made
 
@@ -86,7 +86,7 @@ def distributions(sessions: dict[str, np.ndarray[Any, Any]], title: str, palette
         low, first, middle, third, high = np.percentile(values, [5, 25, 50, 75, 95])
         made.add_trace(
             go.Box(
-                y=[label(name)],
+                y=[palette.label(name)],
                 q1=[first],
                 median=[middle],
                 q3=[third],
@@ -95,7 +95,7 @@ def distributions(sessions: dict[str, np.ndarray[Any, Any]], title: str, palette
                 mean=[values.mean()],
                 boxmean=False,
                 orientation="h",
-                name=label(name),
+                name=palette.label(name),
                 line={"color": palette[name], "width": 2},
                 fillcolor=tint(palette[name], 0.25),
                 hoverinfo="x+name",
@@ -104,14 +104,14 @@ def distributions(sessions: dict[str, np.ndarray[Any, Any]], title: str, palette
         made.add_trace(
             go.Scatter(
                 x=[values.mean()],
-                y=[label(name)],
+                y=[palette.label(name)],
                 mode="markers",
                 marker={"symbol": "diamond", "size": 8, "color": palette[name]},
                 hovertemplate="mean %{x:.4~g}",
-                name=label(name),
+                name=palette.label(name),
             )
         )
-    made.update_yaxes(**_names(list(sessions)))
+    made.update_yaxes(**_names(list(sessions), palette))
     return made
 
 
@@ -129,7 +129,7 @@ def densities(sessions: dict[str, np.ndarray[Any, Any]], title: str, palette: Pa
             go.Scatter(
                 x=(edges[1:] + edges[:-1]) / 2,
                 y=counts / len(values),
-                name=label(name),
+                name=palette.label(name),
                 mode="lines",
                 line={"color": palette[name], "width": 2, "shape": "hvh"},
                 hovertemplate="%{y:.1%}",
@@ -149,7 +149,7 @@ _PARTS = {
 def parts(table: pandas.DataFrame, palette: Palette, theme: str) -> go.Figure:
     """Shortfall and its parts, a row a strategy."""
     made = figure(_height(len(table)), "ticks a lot, positive = paid", barmode="relative")
-    labels = [label(name) for name in table["name"]]
+    labels = [palette.label(name) for name in table["name"]]
     for part, colour in _PARTS[theme].items():
         if part in table and table[part].abs().max() > 0:
             made.add_trace(
@@ -177,14 +177,14 @@ def parts(table: pandas.DataFrame, palette: Palette, theme: str) -> go.Figure:
             hovertemplate="%{x:.3~f}",
         )
     )
-    made.update_yaxes(**_names(list(table["name"])))
+    made.update_yaxes(**_names(list(table["name"]), palette))
     return made
 
 
-def fills(table: pandas.DataFrame, theme: str) -> go.Figure:
+def fills(table: pandas.DataFrame, palette: Palette, theme: str) -> go.Figure:
     """Shares that filled passively, aggressively and not at all."""
     made = figure(_height(len(table)), "share of the parent order", barmode="stack")
-    labels = [label(name) for name in table["name"]]
+    labels = [palette.label(name) for name in table["name"]]
     passive, aggressive = table["fill_rate_passive"], table["fill_rate_aggressive"]
     kinds = {
         "passive": (passive, "#4a7fb5" if theme == "light" else "#78a9d8"),
@@ -197,14 +197,17 @@ def fills(table: pandas.DataFrame, theme: str) -> go.Figure:
                 go.Bar(x=values, y=labels, orientation="h", name=name, marker_color=colour, hovertemplate="%{x:.1%}")
             )
     made.update_xaxes(tickformat=".0%", range=[0, 1])
-    made.update_yaxes(**_names(list(table["name"])))
+    made.update_yaxes(**_names(list(table["name"]), palette))
     return made
 
 
-def regimes(table: pandas.DataFrame, value: str, error: str | None, title: str, palette: Palette) -> go.Figure:
+def regimes(
+    table: pandas.DataFrame, value: str, error: str | None, title: str, palette: Palette, theme: str
+) -> go.Figure:
     """Groups of bars, a group a market (and size), a bar a strategy."""
     several = table["lots"].nunique() > 1
     groups = [f"{m}, {n} lots" if several else str(m) for m, n in zip(table["market"], table["lots"], strict=True)]
+    ink = "#e4e7eb" if theme == "dark" else "#1d2127"
     made = figure(380, "", title, barmode="group")
     for name in dict.fromkeys(table["name"]):
         rows = (table["name"] == name).to_numpy()
@@ -213,8 +216,10 @@ def regimes(table: pandas.DataFrame, value: str, error: str | None, title: str, 
             go.Bar(
                 x=[group for group, row in zip(groups, rows, strict=True) if row],
                 y=bars[value],
-                error_y={"type": "data", "array": 1.96 * bars[error], "thickness": 1.2, "width": 2} if error else None,
-                name=label(name),
+                error_y={"type": "data", "array": 1.96 * bars[error], "thickness": 1.4, "width": 3, "color": ink}
+                if error
+                else None,
+                name=palette.label(name),
                 marker_color=palette[name],
                 hovertemplate="%{y:.3~f}",
             )
@@ -232,7 +237,7 @@ def risk(table: pandas.DataFrame, mean: str, deviation: str, unit: str, palette:
                 x=[row[deviation]],
                 y=[row[mean]],
                 mode="markers",
-                name=label(row["name"]),
+                name=palette.label(row["name"]),
                 marker={"size": 13, "color": palette[row["name"]], "line": {"width": 1, "color": "white"}},
                 hovertemplate="mean %{y:.3~f}, deviation %{x:.3~f}",
             )

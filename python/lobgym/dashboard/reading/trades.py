@@ -49,13 +49,14 @@ class _Journal:
         self._settings: dict[str, Any] = {}
         self._rows: list[dict[str, Any]] = []
         self._frame = pandas.DataFrame()
+        self._seen = False
         self._lock = threading.Lock()
 
     def read(self) -> tuple[dict[str, Any], pandas.DataFrame]:
         with self._lock:
             anew, lines = self._lines.update()
             if anew:
-                self._settings, self._rows, self._frame = {}, [], pandas.DataFrame()
+                self._settings, self._rows, self._frame, self._seen = {}, [], pandas.DataFrame(), False
             for line in lines:
                 try:
                     row = json.loads(line)
@@ -70,7 +71,8 @@ class _Journal:
                     self._rows.append(row)
             if lines:
                 self._frame = pandas.DataFrame(self._rows)
-            if not self._settings and not self._rows and stamp(self._lines.path)[1] > 0 and not lines:
+            self._seen = self._seen or bool(lines)
+            if self._seen and not self._settings and not self._rows:
                 raise Unreadable(self._lines.path, "no journal of `lobgym trade`: neither settings nor bars in it")
             return self._settings, self._frame
 

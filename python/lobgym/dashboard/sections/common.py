@@ -29,6 +29,7 @@ __all__ = [
     "show_jobs",
     "start",
     "theme",
+    "when",
 ]
 
 
@@ -94,6 +95,11 @@ def duration(seconds: float) -> str:
 def ago(moment: float) -> str:
     """How long ago a moment (seconds since 1970) was."""
     return f"{duration(time.time() - moment)} ago" if moment else "never"
+
+
+def when(moment: float) -> str:
+    """A moment (seconds since 1970) as a local time. Labels of choices must not change while they are shown, as ``ago`` does."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
 
 
 def free_place(directory: str, name: str, ending: str = "") -> Path:

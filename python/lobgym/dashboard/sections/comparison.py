@@ -76,7 +76,7 @@ def _regimes(chosen: pandas.DataFrame, palette: Palette, theme: str, key: str) -
     )
     title, value, error = _FIGURES[what]
     st.markdown("**By market**" + (", with 95% intervals" if error else ""))
-    common.chart(figures.regimes(chosen, value, error, title, palette), f"{key}-regimes")
+    common.chart(figures.regimes(chosen, value, error, title, palette, theme), f"{key}-regimes")
 
 
 def _cell(result: Comparison, chosen: pandas.DataFrame, palette: Palette, theme: str, key: str) -> None:
@@ -140,7 +140,7 @@ def show() -> None:
     path = st.selectbox(
         "Comparison",
         list(by_path),
-        format_func=lambda p: f"{Path(p).name} ({common.ago(by_path[p].changed)})",
+        format_func=lambda p: f"{Path(p).name} ({common.when(by_path[p].changed)})",
         key="compare-result",
     )
     result = by_path.get(path or "", results[0])

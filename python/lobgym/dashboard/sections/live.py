@@ -103,7 +103,7 @@ def _ledger(ledger: Ledger) -> None:
         [
             ("Net asset value", f"{ledger.equity:,.0f}"),
             ("Profit", f"{profit:+,.0f} ({profit / ledger.capital:+.2%})"),
-            ("Drawdown", f"{-falls[-1]:.2%}, worst {-falls.min():.2%}"),
+            (f"Drawdown (worst {-falls.min():.2%})", f"{-falls[-1]:.2%}"),
             ("Cash", f"{ledger.cash:,.0f}"),
             ("Fees and slippage", f"{ledger.fees + ledger.slippage:,.0f}"),
             ("Steps", f"{ledger.step:,}"),
@@ -115,7 +115,6 @@ def _ledger(ledger: Ledger) -> None:
     with left:
         st.markdown("**Net asset value**")
         figure = money.equity(steps, {ledger.policy: values}, palette, "step")
-        figure.update_layout(showlegend=False, height=280)
         common.chart(figure, f"nav-{ledger.path}")
     with right:
         st.markdown("**Drawdown**")
@@ -176,7 +175,7 @@ def _trade(trade: Trade) -> None:
         ("Equity, marked to market", _money(status.get("equity"))),
         ("Profit", (f"{profit:+,.2f}" if isinstance(profit, int | float) else "-") + change),
         ("Of it realised", _money(status.get("realised_profit"))),
-        ("Drawdown", f"{_share(status.get('drawdown'))}, worst {_share(status.get('max_drawdown'))}"),
+        (f"Drawdown (worst {_share(status.get('max_drawdown'))})", _share(status.get("drawdown"))),
         ("Position", _plain(status.get("position"))),
         ("Cash", _money(status.get("cash"))),
     ]
@@ -200,9 +199,7 @@ def _trade(trade: Trade) -> None:
     left, right = st.columns(2)
     with left:
         st.markdown("**Equity, marked to market**")
-        figure = money.equity(x, {policy: equity}, palette, axis)
-        figure.update_layout(showlegend=False, height=280)
-        figure.update_yaxes(title_text="equity")
+        figure = money.equity(x, {policy: equity}, palette, axis, "equity")
         common.chart(figure, f"equity-{trade.directory}")
     with right:
         st.markdown("**Drawdown**")

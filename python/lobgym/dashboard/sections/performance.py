@@ -22,30 +22,30 @@ __all__ = ["show"]
 #: Strategies that are drawn; a grid's table has all.
 _MOST = 15
 _RULES = ["join", "join:skew=4", "mid:distance=0.5", "mid:distance=1:lots=2:skew=4", "as", "glft", "random"]
-#: Columns of the table, in this order, with the heading and how numbers are written.
+#: Columns of the table, in this order: heading, how numbers are written, and what they are.
 COLUMNS = {
-    "name": ("strategy", None),
-    "reward_mean": ("reward", "%.3f"),
-    "reward_std": ("deviation", "%.3f"),
-    "reward_se": ("standard error", "%.4f"),
-    "risk_adjusted": ("reward / deviation", "%.2f"),
-    "cvar95": ("worst 5%", "%.2f"),
-    "shortfall_ticks": ("shortfall, ticks", "%.3f"),
-    "shortfall_bps": ("shortfall, bp", "%.2f"),
-    "pnl_mean": ("profit", "%.2f"),
-    "pnl_std": ("its deviation", "%.2f"),
-    "sharpe": ("Sharpe", "%.2f"),
-    "pnl_cvar95": ("profit, worst 5%", "%.2f"),
-    "max_drawdown": ("drawdown", "%.2f"),
-    "fill_rate_passive": ("passive fills", "percent"),
-    "fill_rate_aggressive": ("aggressive fills", "percent"),
-    "spread_capture": ("net5", "%.3f"),
-    "fills": ("fills an episode", "%.1f"),
-    "fill_ratio": ("fill ratio", "percent"),
-    "inventory_abs_mean": ("mean |inventory|", "%.2f"),
-    "completion_seconds": ("done after, s", "%.1f"),
-    "participation": ("participation", "percent"),
-    "episodes": ("sessions", "localized"),
+    "name": ("strategy", None, ""),
+    "reward_mean": ("reward", "%.3f", "mean"),
+    "reward_std": ("deviation", "%.3f", "standard deviation of the reward"),
+    "reward_se": ("s.e.", "%.4f", "standard error of the mean reward"),
+    "risk_adjusted": ("risk-adj.", "%.2f", "mean reward / its standard deviation"),
+    "cvar95": ("worst 5%", "%.2f", "mean of the worst 5% of the rewards"),
+    "shortfall_ticks": ("shortfall", "%.3f", "mean implementation shortfall, ticks a lot, positive = paid"),
+    "shortfall_bps": ("in bp", "%.2f", "mean implementation shortfall, basis points of the mid at arrival"),
+    "pnl_mean": ("profit", "%.2f", "mean, of an episode after liquidation and fees"),
+    "pnl_std": ("P&L dev.", "%.2f", "standard deviation of the profit"),
+    "sharpe": ("Sharpe", "%.2f", "mean profit / its standard deviation, of whole episodes"),
+    "pnl_cvar95": ("P&L worst 5%", "%.2f", "mean of the worst 5% of the profits"),
+    "max_drawdown": ("drawdown", "%.2f", "mean over the episodes of the greatest loss since a maximum"),
+    "fill_rate_passive": ("passive", "percent", "share of the parent order that filled passively"),
+    "fill_rate_aggressive": ("aggr.", "percent", "share of the parent order that filled aggressively"),
+    "spread_capture": ("net5", "%.3f", "share of the half-spread that is left 5 s after a fill"),
+    "fills": ("fills", "%.1f", "trades of quotes an episode"),
+    "fill_ratio": ("fill ratio", "percent", "lots filled / lots asked for"),
+    "inventory_abs_mean": ("|inventory|", "%.2f", "mean"),
+    "completion_seconds": ("done, s", "%.1f", "mean time of the last fill"),
+    "participation": ("particip.", "percent", "mean share of all traded lots"),
+    "episodes": ("sessions", "localized", "sessions behind the figures"),
 }
 
 
@@ -54,11 +54,13 @@ def table(rows: pandas.DataFrame, key: str, first: tuple[str, ...] = ()) -> None
     shown = [*first, *(name for name in COLUMNS if name in rows and rows[name].notna().any())]
     frame = rows[shown].copy()
     frame["name"] = [label(name) for name in frame["name"]]
-    config: dict[str, Any] = {"name": st.column_config.TextColumn("strategy", pinned=True)}
+    longest = max(len(name) for name in frame["name"])
+    width = min(max(80, 8 * longest + 24), 260)
+    config: dict[str, Any] = {"name": st.column_config.TextColumn("strategy", pinned=True, width=width)}
     for name in shown:
-        heading, form = COLUMNS.get(name, (name, None))
+        heading, form, text = COLUMNS.get(name, (name, None, ""))
         if form is not None:
-            config[name] = st.column_config.NumberColumn(heading, format=form)
+            config[name] = st.column_config.NumberColumn(heading, format=form, help=text)
     height = min(38 + 35 * len(frame), 420)
     st.dataframe(frame, hide_index=True, column_config=config, key=key, height=height)
 
@@ -150,7 +152,7 @@ def _drawn(
             common.chart(figures.parts(drawn, palette, theme), f"{key}-parts")
         with right:
             st.markdown("**How the order filled**")
-            common.chart(figures.fills(drawn, theme), f"{key}-fills")
+            common.chart(figures.fills(drawn, palette, theme), f"{key}-fills")
 
 
 def _comparison(result: Comparison, key: str) -> None:
@@ -179,7 +181,7 @@ def _title(result: Result) -> str:
     kind = "comparison" if isinstance(result, Comparison) else f"evaluation, {getattr(result, 'env', '?')}"
     place = Path(result.path)
     name = f"{place.parent.name}/{place.name}" if place.name == "evaluation.json" else place.name
-    return f"{name} ({kind}, {common.ago(result.changed)})"
+    return f"{name} ({kind}, {common.when(result.changed)})"
 
 
 def show() -> None:
@@ -202,7 +204,8 @@ def show() -> None:
     path = st.selectbox("Result", list(by_path), format_func=lambda p: _title(by_path[p]), key="performance-result")
     result = by_path.get(path or "", results[0])
     if result.command:
-        st.caption(f"`{result.command}`")
+        short = result.command if len(result.command) < 200 else result.command[:200] + "\u2026"
+        st.caption(f"`{short}`")
     if result.settings.get("interrupted"):
         st.warning("It was interrupted: these are the sessions that were finished.")
     if isinstance(result, Comparison):

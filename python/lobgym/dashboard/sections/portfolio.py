@@ -89,9 +89,9 @@ def _axis(result: Backtest, length: int) -> tuple[Any, str]:
     return np.arange(length), "periods of the test"
 
 
-def _table(rows: pandas.DataFrame, key: str) -> None:
+def _table(rows: pandas.DataFrame, palette: Palette, key: str) -> None:
     frame = rows[["name", *(column for column in _HEADINGS if column in rows)]].copy()
-    frame["name"] = [label(name) for name in frame["name"]]
+    frame["name"] = [palette.label(name) for name in frame["name"]]
     for column in _PERCENT:
         if column in frame:
             frame[column] = 100.0 * frame[column].astype(float)
@@ -150,7 +150,7 @@ def show() -> None:
     path = st.selectbox(
         "Backtest",
         list(by_path),
-        format_func=lambda p: f"{Path(p).name} ({common.ago(by_path[p].changed)})",
+        format_func=lambda p: f"{Path(p).name} ({common.when(by_path[p].changed)})",
         key="backtest-result",
     )
     result = by_path.get(path or "", results[0])
@@ -163,7 +163,7 @@ def show() -> None:
     if not shown:
         st.info("Choose at least one strategy.")
         return
-    _table(result.table[result.table["name"].isin(shown)], f"{key}-table")
+    _table(result.table[result.table["name"].isin(shown)], Palette(names), f"{key}-table")
     _figures(result, shown, key)
     chosen = result.choices[result.choices["name"].isin(shown) & result.choices["growth"].notna()]
     if len(chosen):
