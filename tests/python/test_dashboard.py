@@ -302,3 +302,10 @@ def test_options_travel_through_the_environment(monkeypatch):
 @pytest.mark.parametrize(("host", "own"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False)])
 def test_only_this_machines_addresses_are_loopback(host, own):
     assert options.is_loopback(host) is own
+
+
+def test_ledgers_that_the_page_has_numbered_are_found(tmp_path):
+    for name in ("paper.db", "paper-1.db", "other.db"):
+        files.write_ledger(tmp_path / name)
+    assert [p.name for p in ledgers.find_ledgers([str(tmp_path / "paper.db")])] == ["paper.db", "paper-1.db"]
+    assert len(ledgers.find_ledgers([str(tmp_path), str(tmp_path / "paper.db")])) == 3

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("plotly")
-testing = pytest.importorskip("streamlit.testing.v1")
+pytest.importorskip("streamlit")
 
 import dashboard_files as files
+from streamlit.testing.v1 import AppTest
 
 from lobgym.dashboard.figures import money, strategies, training
 from lobgym.dashboard.options import VARIABLE, Options
@@ -40,9 +41,7 @@ def full(site):
 
 def page(section, **state):
     """The page, run once."""
-    made = testing.AppTest.from_string(
-        f"from lobgym.dashboard.sections import {section}\n{section}.show()", default_timeout=60
-    )
+    made = AppTest.from_string(f"from lobgym.dashboard.sections import {section}\n{section}.show()", default_timeout=60)
     for key, value in state.items():
         made.session_state[key] = value
     made.run()

@@ -57,12 +57,6 @@ def _open_when_up(host: str, port: int) -> None:
     webbrowser.open(f"http://{address}:{port}")
 
 
-def _import_early() -> None:
-    """What the first page needs, loaded while the server starts and the browser comes."""
-    # Not at the top: an import error must not keep the server from starting and saying so.
-    import lobgym.dashboard.sections.training  # noqa: F401
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Runs the server until Ctrl-C; the exit code."""
     given = _parser().parse_args(arguments)
@@ -86,9 +80,12 @@ def main(arguments: list[str] | None = None) -> int:
         )
     if not given.no_browser:
         threading.Thread(target=_open_when_up, args=(given.host, given.port), daemon=True).start()
-    threading.Thread(target=_import_early, daemon=True).start()
 
+    # What the first page needs, loaded before its first visitor comes, and in one thread: Plotly looks whether pandas is loaded, and
+    # must not find half of it. Not at the top, where `--help` and the message about what is missing would wait for it.
     from streamlit.web import cli
+
+    import lobgym.dashboard.sections.training  # noqa: F401
 
     app = Path(__file__).with_name("app.py")
     settings = {

@@ -114,10 +114,11 @@ def load_ledger(path: str | os.PathLike[str]) -> Ledger:
 
 
 def find_ledgers(places: list[str]) -> list[Path]:
-    """The ledgers that there are, of files and of directories with some."""
+    """The ledgers that there are: of directories all, of a file it and those that the page numbers after it."""
     ledgers: dict[str, Path] = {}
     for place in map(Path, places):
-        for path in sorted(place.glob("*.db")) if place.is_dir() else [place]:
+        numbered = place.parent.glob(f"{place.stem}-*{place.suffix}")
+        for path in sorted(place.glob("*.db")) if place.is_dir() else [place, *sorted(numbered)]:
             if path.exists():
                 ledgers.setdefault(os.path.realpath(path), path)
     return list(ledgers.values())

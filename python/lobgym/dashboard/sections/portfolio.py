@@ -116,7 +116,7 @@ def _figures(result: Backtest, shown: list[str], key: str) -> None:
     with left:
         st.markdown("**Turnover a year** (sum of the changes of weights)")
         turnover = {name: float(rows.loc[name, "turnover"]) for name in shown}
-        common.chart(money.bars(turnover, "times the net asset value", ".3~s", palette), f"{key}-turnover")
+        common.chart(money.bars(turnover, "times the net asset value", ".3~g", palette), f"{key}-turnover")
     with right:
         st.markdown("**Costs so far** (fees and impact, shares of the net asset value)")
         costs = {name: result.costs[name] for name in shown}
