@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dashboard_files import program
+
 #: The sections, by the names in the menu.
 SECTIONS = ("Training", "Performance", "Strategies", "Market", "Portfolio", "Live")
 #: A laptop's window.
@@ -47,8 +49,10 @@ def dashboard(site: Path, *arguments: str) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "lobgym.dashboard", "--no-browser", "--port", str(port), *arguments]
+    # The program of this repository, though the working directory is another one.
+    named = {"LOBGYM_BINARY": found} if (found := program()) else {}
     with (site / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=site, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=site, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **named})
     try:
         end = time.monotonic() + 60
         while True:
