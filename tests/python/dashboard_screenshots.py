@@ -43,14 +43,26 @@ def prepare(site: Path) -> None:
             _run(program, "train", ROOT / "config" / "train" / f"{config}.yaml", "--out", run, *words, site=site)
     work = [sys.executable, "-m", "lobgym.dashboard.work"]
     if not (site / "out" / "comparison.json").exists():
-        words = "--market noise --market flow --market strategic --lots 20 --episodes 2000".split()
+        words = ["--market", "noise", "--market", "flow", "--market", "strategic", "--lots", "20", "--episodes", "2000"]
         for strategy in ("policy:runs/execution_ppo", "sl", "twap", "vwap", "ac", "market"):
             words += ["--strategy", strategy]
         _run(*work, "compare", "--out", "out/comparison.json", *words, site=site)
     if not (site / "out" / "backtest.json").exists():
         _run(program, "backtest", ROOT / "config/backtest/default.yaml", "--json", "out/backtest.json", site=site)
     if not (site / "paper.db").exists():
-        words = "paper --db paper.db --speed max --steps 250 --policy risk_parity:window=60 --seed 2".split()
+        words = [
+            "paper",
+            "--db",
+            "paper.db",
+            "--speed",
+            "max",
+            "--steps",
+            "250",
+            "--policy",
+            "risk_parity:window=60",
+            "--seed",
+            "2",
+        ]
         _run(program, *words, site=site)
 
 

@@ -309,3 +309,21 @@ def test_ledgers_that_the_page_has_numbered_are_found(tmp_path):
         files.write_ledger(tmp_path / name)
     assert [p.name for p in ledgers.find_ledgers([str(tmp_path / "paper.db")])] == ["paper.db", "paper-1.db"]
     assert len(ledgers.find_ledgers([str(tmp_path), str(tmp_path / "paper.db")])) == 3
+
+
+def test_what_the_program_says_of_a_trader_counts(tmp_path, monkeypatch):
+    asked = []
+
+    def ask(*words, timeout):
+        asked.append(words)
+        return {"state": "running", "equity": 12.5, "cycles": 3}
+
+    monkeypatch.setattr(trades.programs, "ask", ask)
+    place = files.write_trade(tmp_path / "one", 20)
+    status = trades.load_trade(place).status
+    assert (status["state"], status["equity"], status["cycles"]) == ("running", 12.5, 3)
+    assert status["fills"] >= 1  # what it leaves out follows from the journal
+    trades.load_trade(place)
+    assert asked == [("trade", "status", str(place), "--json")]  # once for each version of the journal
+    trades.load_trade(place, moment=1)
+    assert len(asked) == 2

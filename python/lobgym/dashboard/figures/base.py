@@ -45,8 +45,8 @@ def finish(made: go.Figure, height: int, **layout: Any) -> go.Figure:
         hoverlabel={"namelength": -1},
         **layout,
     )
-    made.update_xaxes(automargin=True, title_standoff=6)
-    made.update_yaxes(automargin=True, title_standoff=6)
+    made.update_xaxes(automargin=True, title_standoff=10)
+    made.update_yaxes(automargin=True, title_standoff=12)
     return made
 
 

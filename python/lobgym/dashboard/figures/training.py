@@ -80,7 +80,10 @@ def curves(
             first = False
     finish(made, height, hovermode="x")
     # In pixels above the first row's titles, whatever the number of rows.
-    made.update_layout(margin_t=64, legend_y=1.0 + 30 / (height - 80))
+    made.update_layout(margin={"t": 64, "l": 52, "b": 44}, legend_y=1.0 + 30 / (height - 80))
+    # Fixed margins: Plotly would else draw all panels again for each axis that asks for room, on the page that must come first.
+    made.update_xaxes(automargin=False)
+    made.update_yaxes(automargin=False)
     made.update_annotations(font_size=13)
     made.update_xaxes(title_text="seconds" if x == "seconds" else None, tickformat="~s")
     made.update_yaxes(tickformat="~g", nticks=5)

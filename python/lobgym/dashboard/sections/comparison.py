@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas
 import streamlit as st
 
@@ -114,9 +115,15 @@ def _best(rows: pandas.DataFrame) -> None:
         others = rows[~rows["name"].str.startswith("policy:")]
         best = learned.loc[learned["reward_mean"].idxmax()]
         if len(others):
-            lead = best["reward_mean"] - others["reward_mean"].max()
-            verb = "beats" if lead > 0 else "does not beat"
-            text += f" The best learned policy, **{label(best['name'])}**, {verb} the best schedule ({lead:+.3f})."
+            other = others.loc[others["reward_mean"].idxmax()]
+            lead = best["reward_mean"] - other["reward_mean"]
+            # As if their sessions were not the same, which makes it wider: the paired one is known against twap alone.
+            width = 1.96 * float(np.hypot(best["reward_se"], other["reward_se"]))
+            verb = "beats" if lead > width else "loses to" if lead < -width else "cannot be told from"
+            text += (
+                f" The best learned policy, **{label(best['name'])}**, {verb} the best of the others, "
+                f"**{label(other['name'])}** ({lead:+.3f} +- {width:.3f})."
+            )
     st.markdown(text)
 
 

@@ -174,7 +174,10 @@ def _body(places: list[str]) -> None:
 def show() -> None:
     """The page."""
     places = common.options().runs
-    _start()
-    common.show_jobs("training", done=_done)
+    # What stands above the curves is sent after them: the browser needs longest to load what draws figures.
+    above = st.container()
     growing = any(run.state == "running" for run in trainings.find_trainings(places))
     st.fragment(_body, run_every=2.0 if growing else 10.0)(places)
+    with above:
+        _start()
+        common.show_jobs("training", done=_done)
