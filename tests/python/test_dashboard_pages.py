@@ -223,3 +223,24 @@ def test_figures_bear_gaps_and_single_rows():
     assert len(strategies.differences(row, "", palette, "light").data) == 1
     assert len(strategies.densities({"a": np.ones(5)}, "", palette).data) == 1
     assert money.falls(np.array([100.0, 120.0, 90.0])).tolist() == [0.0, 0.0, -0.25]
+
+
+@pytest.mark.skipif(files.program() is None, reason="the program lobgym is not built")
+def test_the_impact_model_is_asked_what_schedules_cost(site, monkeypatch):
+    monkeypatch.setenv("LOBGYM_BINARY", files.program())
+    made = page("market")
+    made.button(key="impact-go").click().run()
+    assert not made.exception and not made.error
+    assert len(made.get("plotly_chart")) == 6
+
+
+@pytest.mark.parametrize("words", ["echo nonsense", "echo '{}'", "echo no such model >&2; exit 1"])
+def test_a_program_that_cannot_estimate_is_quoted(site, monkeypatch, words):
+    fake = site / "lobgym"
+    fake.write_text(f"#!/bin/sh\n{words}\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("LOBGYM_BINARY", str(fake))
+    made = page("market")
+    made.number_input(key="impact-lots").set_value(130).run()
+    made.button(key="impact-go").click().run()
+    assert not made.exception and made.error[0].value.startswith("No estimate: ")

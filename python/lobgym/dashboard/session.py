@@ -46,7 +46,7 @@ class Moment:
 class Session:
     """A session of a simulated or a replayed market."""
 
-    def __init__(self, market: str, seed: int, *, levels: int = 30, kept: int = 240) -> None:
+    def __init__(self, market: str, seed: int, *, levels: int = 100, kept: int = 240) -> None:
         """``market``: a name of ``MARKETS`` or a YAML file. ``levels``: of each side; ``kept``: moments.
 
         Raises what ``lobgym.Simulator`` does: ``ValueError``, ``OSError``, ``lobgym.SessionError``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -120,14 +121,18 @@ def _book(session: Session, theme: str) -> None:
 @st.cache_data(show_spinner="Asking `lobgym estimate`")
 def _estimates(most: int, seconds: int) -> dict[str, tuple[list[float], list[float]]]:
     """Expected costs of schedules by size, as ``lobgym estimate`` gives them for the market `flow`."""
+    sizes = [most * part / 8 for part in range(1, 9)]
+
+    def asked(lots: float) -> Any:
+        return programs.ask("estimate", "--lots", str(lots), "--seconds", str(seconds), "--json", "-")["estimates"]
+
     curves: dict[str, tuple[list[float], list[float]]] = {}
-    for part in range(1, 13):
-        lots = most * part / 12
-        said = programs.ask("estimate", "--lots", str(lots), "--seconds", str(seconds), "--json", "-")
-        for estimate in said["estimates"]:
-            sizes, points = curves.setdefault(estimate["name"], ([], []))
-            sizes.append(lots)
-            points.append(1e4 * estimate["cost"])
+    with ThreadPoolExecutor(2) as pool:
+        for lots, estimates in zip(sizes, pool.map(asked, sizes), strict=True):
+            for estimate in estimates:
+                places, points = curves.setdefault(estimate["name"], ([], []))
+                places.append(lots)
+                points.append(1e4 * estimate["cost"])
     return curves
 
 
