@@ -147,7 +147,7 @@ $(VENV)/.dashboard: $(VENV)/.ready pyproject.toml
 	touch $@
 
 test-dashboard: $(VENV)/.extension $(VENV)/.dashboard ## The dashboard's pages, and all of it in a headless Chromium, which it installs (Debian's package)
-	tests/chromium.sh $(VENV_PYTHON) -m pytest -q -rs -s tests/python/test_dashboard_pages.py tests/python/test_dashboard_browser.py $(ARGS)
+	tests/chromium.sh $(VENV_PYTHON) -m pytest -q -rs tests/python/test_dashboard_pages.py tests/python/test_dashboard_browser.py $(ARGS)
 
 screenshots: torch $(VENV)/.dashboard ## The pictures in docs/dashboard_*.png: trains, compares and opens the dashboard in a headless Chromium (minutes)
 	$(TORCH_ENVIRONMENT) tests/chromium.sh $(VENV_PYTHON) tests/python/dashboard_screenshots.py $(ARGS)

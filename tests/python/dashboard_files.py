@@ -38,12 +38,12 @@ def write_run(directory: Path, *, seed: int = 0, updates: int = 40, complete: bo
 
 
 def trade_lines(bars: int, *, seed: int = 0, start: int = 0) -> list[str]:
-    """The journal of a trader that buys lower and sells a cycle at a profit: the fields of docs/trading.md."""
+    """The journal of a trader that buys lower and sells a cycle at a profit: the fields of docs/trade.md."""
     rng = np.random.default_rng(seed)
     moves = rng.normal(0.0, 0.0008, bars)
     closes = 61_000.0 * np.exp(np.cumsum(moves) + 0.004 * np.sin(np.arange(bars) / 37.0))
     cash, position, cost, realised = 10_000.0, 0.0, 0.0, 0.0
-    lines = [json.dumps({"settings": {"policy": "lowrider", "capital": cash, "bars": "bars.csv"}})]
+    lines = [json.dumps({"settings": {"policy": "lowrider", "env": {"capital": cash}, "bars": "bars.csv"}})]
     for step, close in enumerate(closes):
         traded = fee = 0.0
         action = "hold"
@@ -90,6 +90,17 @@ def write_trade(directory: Path, bars: int = 400, *, seed: int = 0) -> Path:
     directory.mkdir(parents=True)
     (directory / "session.jsonl").write_text("\n".join(trade_lines(bars, seed=seed)) + "\n")
     return directory
+
+
+def write_bars(path: Path, first: int, count: int) -> None:
+    """Bars as `lobgym collect --bars-file` writes them, from a number on; the header comes with the first."""
+    with path.open("a", encoding="utf-8") as file:
+        if first == 0:
+            file.write("start_ns,open,high,low,close,volume,bid,bid_size,ask,ask_size,complete\n")
+        for number in range(first, first + count):
+            close = 61_000 + 200 * math.sin(number / 9)
+            quote = f"{close - 0.05:.2f},1,{close + 0.05:.2f},1"
+            file.write(f"{1_723_075_200_000_000_000 + number * _BAR_NS},{close},{close},{close},{close},1,{quote},1\n")
 
 
 def place_results(directory: Path) -> Path:

@@ -15,7 +15,7 @@ from lobgym.dashboard import programs
 from lobgym.dashboard.reading.files import Unreadable, found, stamp
 from lobgym.dashboard.reading.growing import GrowingLines
 
-__all__ = ["Trade", "find_trades", "load_trade"]
+__all__ = ["Trade", "find_trades", "latest", "load_trade"]
 
 _JOURNAL = "session.jsonl"
 
@@ -89,7 +89,8 @@ def _own_status(settings: dict[str, Any], bars: pandas.DataFrame, killed: bool) 
     if not len(bars):
         return status
     equity = bars["equity"].astype(float)
-    first = settings.get("capital", settings.get("initial_equity", equity.iloc[0]))
+    env = settings.get("env")
+    first = env.get("capital") if isinstance(env, dict) else None
     start = float(first) if isinstance(first, int | float) else float(equity.iloc[0])
     falls = 1.0 - equity / equity.cummax().clip(lower=start)
     last = bars.iloc[-1]
@@ -133,6 +134,10 @@ def load_trade(directory: str | os.PathLike[str], moment: int = 0) -> Trade:
 
 
 def find_trades(places: list[str]) -> list[Path]:
-    """The traders' directories, those that changed last first."""
-    journals = list(found(places, lambda name: name == _JOURNAL, depth=2))
-    return [path.parent for path in sorted(journals, key=lambda path: -stamp(path)[0])]
+    """The traders' directories, in an order that does not change while they trade."""
+    return [path.parent for path in found(places, lambda name: name == _JOURNAL, depth=2)]
+
+
+def latest(directories: list[Path]) -> Path:
+    """That of the trader who wrote last."""
+    return max(directories, key=lambda directory: stamp(directory / _JOURNAL)[0])

@@ -16,7 +16,7 @@ from lobgym.dashboard.figures import money
 from lobgym.dashboard.processes import Job
 from lobgym.dashboard.reading.files import Unreadable
 from lobgym.dashboard.reading.ledgers import Ledger, find_ledgers, load_ledger
-from lobgym.dashboard.reading.trades import Trade, find_trades, load_trade
+from lobgym.dashboard.reading.trades import Trade, find_trades, latest, load_trade
 from lobgym.dashboard.sections import common, live_start
 
 __all__ = ["show"]
@@ -225,6 +225,12 @@ def _body() -> None:
         )
         return
     places = {f"{path} (trader)": path for path in trades} | {f"{path} (paper broker)": path for path in ledgers}
+    names = {str(path): name for name, path in places.items()}
+    if st.session_state.get(live_start.JUMP) in names:
+        # What was started from the page is shown as soon as it is there.
+        st.session_state["live-place"] = names[st.session_state.pop(live_start.JUMP)]
+    elif st.session_state.get("live-place") not in places:
+        st.session_state["live-place"] = names[str(latest(trades) if trades else ledgers[0])]
     chosen = st.selectbox("Trader or broker", list(places), key="live-place")
     path = places.get(chosen or "", next(iter(places.values())))
     try:

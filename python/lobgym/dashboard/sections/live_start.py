@@ -15,7 +15,10 @@ from lobgym.dashboard.reading.files import Unreadable
 from lobgym.dashboard.reading.ledgers import load_ledger
 from lobgym.dashboard.sections import common
 
-__all__ = ["show"]
+__all__ = ["JUMP", "show"]
+
+#: Where the page keeps what it has started last, until that can be shown.
+JUMP = "live-jump"
 
 
 def _unknown(_: Job) -> float | None:
@@ -60,6 +63,7 @@ def _broker(program: str) -> None:
 
         title = f"broker {ledger.name}, {label(str(who))}"
         common.start("paper", title, command, ledger, stop_signal=signal.SIGTERM, outlives=True, measure=measure)
+        st.session_state[JUMP] = str(ledger)
         st.rerun()
 
 
@@ -94,6 +98,7 @@ def _trader(program: str) -> None:
             measure=_unknown,
             log=out.with_name(out.name + ".log"),
         )
+        st.session_state[JUMP] = str(out)
         st.rerun()
 
 
