@@ -244,3 +244,38 @@ def test_a_program_that_cannot_estimate_is_quoted(site, monkeypatch, words):
     made.number_input(key="impact-lots").set_value(130).run()
     made.button(key="impact-go").click().run()
     assert not made.exception and made.error[0].value.startswith("No estimate: ")
+
+
+@pytest.mark.parametrize(
+    ("section", "name"), [("performance", "evaluation"), ("comparison", "comparison"), ("portfolio", "backtest")]
+)
+def test_a_result_that_is_gone_is_forgotten(full, section, name):
+    shutil.copy(full / "out" / f"{name}.json", full / "out" / "chosen.json")
+    made = page(section)
+    [box] = [box for box in made.selectbox if str(box.key).endswith("-result")]
+    box.select(next(option for option in box.options if "chosen" in option)).run()
+    assert "chosen" in made.selectbox(key=box.key).value
+    (full / "out" / "chosen.json").unlink()
+    made.run()
+    assert not made.exception and "chosen" not in made.selectbox(key=box.key).value
+
+
+def test_a_run_that_is_gone_is_forgotten_and_others_stay_chosen(full):
+    made = page("training")
+    made.multiselect(key="training-runs").set_value(["first", "second"]).run()
+    shutil.rmtree(full / "runs" / "second")
+    made.run()
+    assert not made.exception and made.multiselect(key="training-runs").value == ["first"]
+
+
+def test_further_columns_of_the_metrics_can_be_drawn(full):
+    run = full / "runs" / "first"
+    lines = (run / "metrics.csv").read_text().splitlines()
+    more = [lines[0] + ",buy_probability", *(f"{line},0.25" for line in lines[1:])]
+    (run / "metrics.csv").write_text("\n".join(more) + "\n")
+    made = page("training")
+    made.multiselect(key="training-runs").set_value(["first"]).run()
+    made.multiselect(key="training-curves").set_value(["buy_probability"]).run()
+    assert not made.exception and len(made.get("plotly_chart")) == 1
+    made.multiselect(key="training-runs").set_value(["second"]).run()
+    assert not made.exception and made.multiselect(key="training-curves").value == []

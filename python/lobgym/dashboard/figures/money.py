@@ -56,7 +56,7 @@ def drawdowns(x: Any, series: dict[str, np.ndarray[Any, Any]], palette: Palette,
     if len(series) == 1:
         colour = palette[next(iter(series))]
         made.update_traces(fill="tozeroy", fillcolor=tint(colour, 0.2))
-    made.update_yaxes(tickformat=".1~%", rangemode="tozero")
+    made.update_yaxes(tickformat="~%", rangemode="tozero")
     return made
 
 
@@ -85,7 +85,7 @@ def growth(x: Any, series: dict[str, np.ndarray[Any, Any]], palette: Palette, ax
     """Running sums of shares."""
     made = figure(300, axis, title, hovermode="x unified", showlegend=False)
     _lines(made, x, {name: np.cumsum(values) for name, values in series.items()}, palette, "%{y:.3~%}")
-    made.update_yaxes(tickformat=".2~%", rangemode="tozero")
+    made.update_yaxes(tickformat="~%", rangemode="tozero")
     return made
 
 

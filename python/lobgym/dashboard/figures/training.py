@@ -48,7 +48,7 @@ def curves(
     made = make_subplots(
         rows=rows,
         cols=2 if len(shown) > 1 else 1,
-        subplot_titles=[CURVES[name] for name in shown],
+        subplot_titles=[CURVES.get(name, name) for name in shown],
         vertical_spacing=0.3 / rows,
         horizontal_spacing=0.09,
     )

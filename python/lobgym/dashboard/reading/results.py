@@ -25,11 +25,8 @@ class Result:
     path: Path
     settings: dict[str, Any]
     command: str
-
-    @property
-    def changed(self) -> float:
-        """When the file changed last, seconds since 1970."""
-        return stamp(self.path)[0] / 1e9
+    #: When the file changed last, seconds since 1970.
+    changed: float
 
 
 @dataclass(frozen=True)
@@ -96,6 +93,10 @@ def _paired(rows: list[dict[str, Any]], **more: Any) -> list[dict[str, Any]]:
 _PAIRED = ["name", "against", "difference", "low", "high"]
 
 
+def _changed(path: Path) -> float:
+    return stamp(path)[0] / 1e9
+
+
 def _sessions(path: Path) -> pandas.DataFrame | None:
     kept = path.with_name(path.name + SESSIONS_SUFFIX)
     if not kept.exists() or stamp(kept)[0] < stamp(path)[0] - 60e9:
@@ -120,6 +121,7 @@ def _comparison(path: Path, data: dict[str, Any]) -> Comparison:
         path,
         settings,
         settings.get("command", ""),
+        _changed(path),
         pandas.DataFrame(rows),
         pandas.DataFrame(paired, columns=["market", "lots", *_PAIRED]),
         _sessions(path),
@@ -135,7 +137,7 @@ def _evaluation(path: Path, data: dict[str, Any]) -> Evaluation:
     table["name"]  # every row names its policy, or this is no evaluation
     paired = pandas.DataFrame(_paired(data.get("paired", [])), columns=_PAIRED)
     name = env.get("name", "?") if isinstance(env, dict) else "?"
-    return Evaluation(path, settings, settings.get("command", ""), name, table, paired, _sessions(path))
+    return Evaluation(path, settings, settings.get("command", ""), _changed(path), name, table, paired, _sessions(path))
 
 
 def _backtest(path: Path, data: dict[str, Any]) -> Backtest:
@@ -156,6 +158,7 @@ def _backtest(path: Path, data: dict[str, Any]) -> Backtest:
         path,
         data.get("settings", {}),
         data.get("command", ""),
+        _changed(path),
         pandas.DataFrame(rows),
         pandas.DataFrame(_paired(data.get("paired", [])), columns=_PAIRED),
         nav,

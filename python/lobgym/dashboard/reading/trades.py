@@ -140,4 +140,11 @@ def find_trades(places: list[str]) -> list[Path]:
 
 def latest(directories: list[Path]) -> Path:
     """That of the trader who wrote last."""
-    return max(directories, key=lambda directory: stamp(directory / _JOURNAL)[0])
+
+    def written(directory: Path) -> int:
+        try:
+            return stamp(directory / _JOURNAL)[0]
+        except Unreadable:
+            return 0  # it went away meanwhile
+
+    return max(directories, key=written)

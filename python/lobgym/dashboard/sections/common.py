@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ __all__ = [
     "chart",
     "columns",
     "duration",
+    "forget_gone",
     "free_place",
     "jobs",
     "locked",
@@ -100,6 +101,16 @@ def ago(moment: float) -> str:
 def when(moment: float) -> str:
     """A moment (seconds since 1970) as a local time. Labels of choices must not change while they are shown, as ``ago`` does."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+
+
+def forget_gone(key: str, choices: Collection[str]) -> None:
+    """Lets a choice begin anew whose file is no longer there."""
+    kept = st.session_state.get(key)
+    if isinstance(kept, list):
+        if any(value not in choices for value in kept):
+            st.session_state[key] = [value for value in kept if value in choices]
+    elif kept is not None and kept not in choices:
+        del st.session_state[key]
 
 
 def free_place(directory: str, name: str, ending: str = "") -> Path:

@@ -144,6 +144,7 @@ def show() -> None:
     by_path = {str(result.path): result for result in results}
     if st.session_state.get(jump) in by_path:
         st.session_state["compare-result"] = st.session_state.pop(jump)
+    common.forget_gone("compare-result", by_path)
     path = st.selectbox(
         "Comparison",
         list(by_path),

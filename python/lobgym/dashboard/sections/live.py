@@ -184,7 +184,7 @@ def _trade(trade: Trade) -> None:
         ("Unrealised profit", "unrealised_profit", _money),
         ("Fees", "fees", _money),
         ("Fills", "fills", _plain),
-        ("Cycles closed", "cycles", _plain),
+        (f"Cycles ({won} won)" if (won := status.get("won")) is not None else "Cycles", "cycles", _plain),
         ("Bars under water", "steps_under_water", _plain),
     ]
     cells += [(name, form(status[key])) for name, key, form in more if key in status]

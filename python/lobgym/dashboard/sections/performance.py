@@ -201,6 +201,7 @@ def show() -> None:
         )
         return
     by_path = {str(result.path): result for result in results}
+    common.forget_gone("performance-result", by_path)
     path = st.selectbox("Result", list(by_path), format_func=lambda p: _title(by_path[p]), key="performance-result")
     result = by_path.get(path or "", results[0])
     if result.command:

@@ -127,7 +127,7 @@ def _figures(result: Backtest, shown: list[str], key: str) -> None:
             f"**Growth a year less that of {label(near['against'].iloc[0])}**, 95% intervals (hollow: 0 is in it)"
         )
         figure = figures.differences(near, "difference in growth a year", palette, theme)
-        figure.update_xaxes(tickformat=".1~%")
+        figure.update_xaxes(tickformat="~%")
         common.chart(figure, f"{key}-paired")
 
 
@@ -147,6 +147,7 @@ def show() -> None:
     by_path = {str(result.path): result for result in results}
     if st.session_state.get("backtest-jump") in by_path:
         st.session_state["backtest-result"] = st.session_state.pop("backtest-jump")
+    common.forget_gone("backtest-result", by_path)
     path = st.selectbox(
         "Backtest",
         list(by_path),

@@ -136,23 +136,11 @@ def _body(places: list[str]) -> None:
     names = trainings.names(runs)
     by_name = {names[run.directory]: run for run in runs}
     running = [name for name, run in by_name.items() if run.state == "running"]
-    chosen = st.multiselect(
-        "Runs",
-        list(by_name),
-        default=(running or list(by_name))[:3],
-        max_selections=_MOST,
-        key="training-runs",
-    )
-    axis, smooth, panels = common.columns(1, 2, 4)
-    x = axis.segmented_control("Over", ["steps", "seconds"], default="steps", key="training-x") or "steps"
-    smoothing = smooth.slider("Smoothing (share of the run, %)", 0.0, 20.0, 1.0, 0.5, key="training-smoothing") / 100
-    wanted = panels.multiselect(
-        "Curves",
-        list(figures.CURVES),
-        default=_USUAL,
-        format_func=lambda name: figures.CURVES[name],
-        key="training-curves",
-    )
+    # Chosen once: what a visitor has chosen stays, whichever run was written to last.
+    if "training-runs" not in st.session_state:
+        st.session_state["training-runs"] = (running or list(by_name))[:3]
+    common.forget_gone("training-runs", by_name)
+    chosen = st.multiselect("Runs", sorted(by_name), max_selections=_MOST, key="training-runs")
     frames: dict[str, pandas.DataFrame] = {}
     for name in chosen:
         try:
@@ -161,6 +149,20 @@ def _body(places: list[str]) -> None:
             continue  # named above
         if len(frame):
             frames[name] = frame
+    # What is logged besides, in some environments, goes by its column's name.
+    plain = {*figures.CURVES, "update", "steps", "episodes", "seconds", "minibatches", "replay"}
+    others = dict.fromkeys(column for frame in frames.values() for column in frame if column not in plain)
+    common.forget_gone("training-curves", [*figures.CURVES, *others])
+    axis, smooth, panels = common.columns(1, 2, 4)
+    x = axis.segmented_control("Over", ["steps", "seconds"], default="steps", key="training-x") or "steps"
+    smoothing = smooth.slider("Smoothing (share of the run, %)", 0.0, 20.0, 1.0, 0.5, key="training-smoothing") / 100
+    wanted = panels.multiselect(
+        "Curves",
+        [*figures.CURVES, *others],
+        default=_USUAL,
+        format_func=lambda name: figures.CURVES.get(name, name),
+        key="training-curves",
+    )
     if frames and wanted:
         palette = Palette(by_name, common.theme())
         common.chart(figures.curves(frames, wanted, palette, x, smoothing), "training-curves-figure")
