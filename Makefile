@@ -14,7 +14,7 @@ export PYO3_PYTHON = $(VENV_PYTHON)
 export VIRTUAL_ENV = $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo results test bench bench-latency bench-peers lint soak fuzz docs python test-python test-services test-sb3 \
+.PHONY: help setup demo results test bench bench-latency bench-peers lint soak fuzz docs python test-python test-services test-dashboard screenshots test-sb3 \
 	test-hftbacktest torch test-torch study-execution study-market-making study-portfolio study-trader clean
 
 help: ## Show this list
@@ -156,7 +156,18 @@ test-hftbacktest: $(VENV)/.extension ## Replays against the package hftbacktest,
 	$(VENV_PYTHON) -m pip install --quiet "hftbacktest>=2.4.4"
 	$(VENV_PYTHON) -m pytest -q -rs tests/python/test_market_data.py tests/python/test_replay.py $(ARGS)
 
-test-services: $(VENV)/.extension ## Stores in a PostgreSQL server, which it installs (Debian's package) and starts; `lobgym serve` under load and schemathesis
+# What the dashboard and its tests need, besides what is in .venv.
+$(VENV)/.dashboard: $(VENV)/.ready pyproject.toml
+	$(VENV_PYTHON) -m pip install --quiet --group dashboard-test
+	touch $@
+
+test-dashboard: $(VENV)/.extension $(VENV)/.dashboard ## The dashboard's pages, and all of it in a headless Chromium, which it installs (Debian's package)
+	tests/chromium.sh $(VENV_PYTHON) -m pytest -q -rs tests/python/test_dashboard_pages.py tests/python/test_dashboard_browser.py $(ARGS)
+
+screenshots: torch $(VENV)/.dashboard ## The pictures in docs/dashboard_*.png: trains, compares and opens the dashboard in a headless Chromium (minutes)
+	$(TORCH_ENVIRONMENT) tests/chromium.sh $(VENV_PYTHON) tests/python/dashboard_screenshots.py $(ARGS)
+
+test-services: $(VENV)/.extension test-dashboard ## Stores in a PostgreSQL server, which it installs (Debian's package) and starts; `lobgym serve` under load and schemathesis
 	$(VENV_PYTHON) -m pip install --quiet --group serve-test
 	LOBGYM_TEST_SERVICES=1 tests/services.sh $(VENV_PYTHON) -m pytest -q tests/python/test_live_store.py tests/python/test_serve*.py $(ARGS)
 

@@ -15,6 +15,7 @@ mod bench_env;
 mod calibrate;
 mod calibrate_impact;
 mod compare;
+mod dashboard;
 mod data;
 mod data_replay;
 mod direction;
@@ -29,6 +30,7 @@ mod latency;
 mod live;
 mod market_args;
 mod memory;
+#[cfg(not(feature = "torch"))]
 mod missing;
 mod output;
 mod pace;
@@ -111,8 +113,11 @@ enum Command {
     Serve(hand_over::Arguments),
     /// Print the server's settings and where each came from (runs the Python package: docs/serve.md)
     Settings(hand_over::Arguments),
-    #[command(flatten)]
-    Missing(missing::Command),
+    /// See trainings, comparisons, markets and traders in a browser (runs the Python package: docs/dashboard.md)
+    Dashboard(hand_over::Arguments),
+    /// Train an agent (needs a build with libtorch: docs/training.md)
+    #[cfg(not(feature = "torch"))]
+    Train(missing::Anything),
 }
 
 /// Runs the command that `arguments` spell (the first is the program's name) and returns its exit code: 0, 1,
@@ -151,7 +156,9 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Direction(given) => direction::PACKAGE.run(&given.arguments),
         Command::Serve(given) => serve::SERVE.run(&given.arguments),
         Command::Settings(given) => serve::SETTINGS.run(&given.arguments),
-        Command::Missing(command) => Err(missing::run(&command)),
+        Command::Dashboard(given) => dashboard::PACKAGE.run(&given.arguments),
+        #[cfg(not(feature = "torch"))]
+        Command::Train(_) => Err(missing::train()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,6 +8,9 @@ use clap::Args;
 
 use super::Failure;
 
+/// Where the package looks for this program.
+const BINARY: &str = "LOBGYM_BINARY";
+
 /// Whatever follows is for the package to understand; `lobgym NAME --help` shows its help.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true, disable_version_flag = true)]
@@ -44,6 +47,10 @@ impl Package {
             let Some(problem) = lacks(&python, self.imports) else {
                 let mut command = Command::new(&python);
                 command.arg("-m").arg(self.module).args(self.before).args(arguments);
+                // The package starts this very program, wherever it lies, unless another one is named.
+                if let (None, Ok(program)) = (std::env::var_os(BINARY), std::env::current_exe()) {
+                    command.env(BINARY, program);
+                }
                 return Err(replace_by(&mut command, &python));
             };
             tried.push(format!("{}: {problem}", python.display()));

@@ -1,22 +1,12 @@
-//! Subcommands that need Python or torch: the bare binary says where they are.
+//! A subcommand that needs libtorch: a build without it says where it is.
 
 use std::ffi::OsString;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
 use super::Failure;
 
-/// What the installed package adds to the bare binary.
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// Train an agent (needs a build with libtorch: docs/training.md)
-    #[cfg(not(feature = "torch"))]
-    Train(Anything),
-    /// Watch runs in a browser (needs the Python package)
-    Dashboard(Anything),
-}
-
-/// Whatever follows is for the installed package to understand.
+/// Whatever follows is for the build with libtorch to understand.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true, disable_version_flag = true)]
 pub(super) struct Anything {
@@ -25,20 +15,7 @@ pub(super) struct Anything {
 }
 
 /// Says what to install.
-pub(super) fn run(command: &Command) -> Failure {
-    let name = match command {
-        #[cfg(not(feature = "torch"))]
-        Command::Train(_) => return train(),
-        Command::Dashboard(_) => "dashboard",
-    };
-    Failure::Usage(format!(
-        "`{name}` needs Python, which this binary is built without. Install the package, in the repository:\n  \
-         python3 -m venv .venv && .venv/bin/pip install .\nthen run: .venv/bin/lobgym {name}"
-    ))
-}
-
-#[cfg(not(feature = "torch"))]
-fn train() -> Failure {
+pub(super) fn train() -> Failure {
     Failure::Usage(
         "`train` needs libtorch, which this binary is built without. Install torch 2.11.0 (unless your Python environment has it) and build \
          with it, in the repository:\n  \

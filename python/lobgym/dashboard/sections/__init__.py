@@ -1,0 +1,1 @@
+"""The pages: widgets, and which figures are shown when."""
