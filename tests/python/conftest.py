@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import signal
 import subprocess
@@ -84,12 +85,19 @@ def model() -> Case:
     return CASES[0]
 
 
-def lobgym_command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs the command `lobgym`, the installed or the latest built one; without one, the test is skipped."""
+def find_command() -> str | None:
+    """The command `lobgym`: the one that is named in LOBGYM_BINARY, the installed, or the latest built one."""
+    if named := os.environ.get("LOBGYM_BINARY"):
+        return named
     built = [Path(__file__).parents[2] / "target" / profile for profile in ("release", "debug")]
     installed = shutil.which("lobgym", path=str(Path(sys.executable).parent))
-    found = [Path(path) for place in built if (path := shutil.which("lobgym", path=str(place)))]
-    command = installed or max(found, key=lambda path: path.stat().st_mtime, default=None)
+    found = [path for place in built if (path := shutil.which("lobgym", path=str(place)))]
+    return installed or max(found, key=lambda path: Path(path).stat().st_mtime, default=None)
+
+
+def lobgym_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command `lobgym`; where there is none, the test is skipped."""
+    command = find_command()
     if command is None:
         pytest.skip("the command lobgym is neither installed nor built")
-    return subprocess.run([str(command), *arguments], check=True, capture_output=True, text=True)
+    return subprocess.run([command, *arguments], check=True, capture_output=True, text=True)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from conftest import find_command
 
 DATA = Path(__file__).parent / "data" / "dashboard"
 _BAR_NS = 5_000_000_000
@@ -124,12 +125,7 @@ def write_ledger(path: Path) -> Path:
 
 def program() -> str | None:
     """The program `lobgym`, if it is named, built or installed."""
-    named = os.environ.get("LOBGYM_BINARY")
-    built = Path(__file__).parents[2] / "target" / "release" / "lobgym"
-    for candidate in (named, str(built)):
-        if candidate and os.access(candidate, os.X_OK):
-            return candidate
-    return shutil.which("lobgym")
+    return find_command() or shutil.which("lobgym")
 
 
 def knows(command: str) -> bool:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import find_command
 from live_session import sample
 from serve_session import Client, ended, long, reached, serving
 
@@ -66,9 +67,8 @@ def test_a_collection_is_stopped_and_its_bars_stay(tmp_path: Path) -> None:
 
 def real_command() -> dict[str, Path]:
     """The command with learners, and its presets; without them, the test is skipped."""
-    places = [ROOT / "target" / profile / "lobgym" for profile in ("release", "debug")]
-    if "LOBGYM_LOBGYM_BINARY" in os.environ:
-        places = [Path(os.environ["LOBGYM_LOBGYM_BINARY"])]
+    named = os.environ.get("LOBGYM_LOBGYM_BINARY") or find_command()
+    places = [] if named is None else [Path(named)]
     presets = Path(os.environ.get("LOBGYM_PRESETS", ROOT / "config" / "train"))
     for place in places:
         if place.exists():

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+
+from lobgym.program import find_program as find
 
 __all__ = ["ProgramError", "ask", "find", "throw_kill_switch"]
 
 
 class ProgramError(Exception):
     """What a program said when it failed, or why there is none."""
-
-
-def find() -> str | None:
-    """``$LOBGYM_BINARY``, the release build below the working directory, or ``lobgym`` on the path."""
-    for candidate in (os.environ.get("LOBGYM_BINARY"), "target/release/lobgym"):
-        if candidate and os.access(candidate, os.X_OK) and Path(candidate).is_file():
-            return str(Path(candidate).resolve())
-    return shutil.which("lobgym")
 
 
 def ask(*arguments: str, timeout: float = 10.0) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
+from lobgym.program import find_program
 from lobgym.serve.errors import ServeError
 from lobgym.serve.settings import Settings
 
@@ -13,22 +12,18 @@ __all__ = ["find_binary", "find_presets", "preset_names"]
 
 
 def find_binary(settings: Settings) -> str:
-    """The command: the one of the settings, else ``target/release/lobgym`` here, else the one on PATH.
+    """The command: the one of the settings, else what :func:`lobgym.program.find_program` finds.
 
     Raises:
         ServeError: 503, if there is none.
 
     """
     given = settings.lobgym_binary
-    places = [given] if given is not None else [Path("target/release/lobgym")]
-    for place in places:
-        if place.is_file() and os.access(place, os.X_OK):
-            return str(place.absolute())
-    found = None if given is not None else shutil.which("lobgym")
+    found = find_program(given)
     if found is None:
         legal = "the command: make torch, or the setting lobgym_binary (LOBGYM_LOBGYM_BINARY)"
         raise ServeError("there is no command lobgym", given and str(given), legal, status=503, retry_after=60)
-    return str(Path(found).absolute())
+    return found
 
 
 def find_presets(settings: Settings) -> Path | None:
