@@ -341,7 +341,8 @@ impl TradingFinding {
                 .push("bars of the training part were played: what is seen here was learned from".to_owned());
         }
         for policy in &self.policies {
-            if policy.realised_mean > 0.0 && policy.profit_mean < 0.0 {
+            // Less than half a hundredth of a per cent is nothing to warn of.
+            if policy.realised_mean > 5e-5 && policy.profit_mean < -5e-5 {
                 warnings.push(format!(
                     "{} realised {:+.2}% but is at {:+.2}%: the losses are in its open positions",
                     policy.name,
