@@ -123,16 +123,17 @@ study-portfolio: torch runs/study/stocks_early.csv ## Portfolios: the no-trade b
 study-trader: torch ## Traders: a market whose best policy is known, five hours of Bitstamp (needs ../shared/data), and a calibrated book (half an hour): docs/results.md
 	mkdir -p runs/study
 	$(VENV_PYTHON) examples/python/mean_reverting_bars.py runs/study/reverting.csv
-	$(LOBGYM) train config/train/trader_ppo_mlp.yaml --set env.bars=$(CURDIR)/runs/study/reverting.csv --set env.transaction_cost=0.001 \
+	$(LOBGYM) train config/train/trader_ppo_mlp.yaml --set env.bars=$(CURDIR)/runs/study/reverting.csv --set env.capital=5000 --set env.transaction_cost=0.001 \
 		--set train.steps=4000000 --out runs/study/trader_reverting
 	$(LOBGYM) evaluate runs/study/trader_reverting --policies lowrider,lowrider:policy=runs/study/trader_reverting,buy_and_hold,random,cash --episodes 2000 --seed 1
 	$(LOBGYM) data bars ../shared/data/bitstamp_l3_btcusd_2015-05-01.csv.xz --interval 10 --out runs/study/bitstamp_10s.csv
 	for kind in ppo_mlp reinforce ppo_tcn_futures; do run=runs/study/trader_bitstamp_$$kind; \
-		$(LOBGYM) train config/train/trader_$$kind.yaml --set env.bars=$(CURDIR)/runs/study/bitstamp_10s.csv --set env.steps=200 \
+		$(LOBGYM) train config/train/trader_$$kind.yaml --set env.bars=$(CURDIR)/runs/study/bitstamp_10s.csv --set env.capital=5000 --set env.steps=200 \
 			--set env.transaction_cost=0.0005 --out $$run || exit 1; \
 		$(LOBGYM) evaluate $$run --policies lowrider,lowrider:policy=$$run,buy_and_hold,random,cash --episodes 2000 --seed 1 || exit 1; done
 	for kind in ppo_mlp reinforce ppo_tcn_futures; do run=runs/study/trader_book_$$kind; \
-		$(LOBGYM) train config/train/trader_$$kind.yaml --out $$run || exit 1; \
+		$(LOBGYM) train config/train/trader_$$kind.yaml --set env.market=$(CURDIR)/config/market/bitstamp_2015_symmetric.yaml --set env.opening_book=null \
+			--set env.interval_seconds=10 --set env.capital=5000 --out $$run || exit 1; \
 		$(LOBGYM) evaluate $$run --policies lowrider:reluctance=1:first=0.25,buy_and_hold,random,cash --episodes 500 --seed 1 || exit 1; done
 
 bench-latency: ## Time, exactness and memory of the order book on generated streams, beside a yardstick

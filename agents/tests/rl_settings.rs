@@ -25,7 +25,10 @@ fn every_shipped_training_is_legal() {
     }
     names.sort_unstable();
     assert_eq!(names.len(), shipped_names().count(), "each is in the list of what comes with the library");
-    assert_eq!(names, ["actor_critic", "actor_critic", "dqn", "ppo", "ppo", "ppo", "ppo", "ppo"]);
+    assert_eq!(
+        names,
+        ["actor_critic", "actor_critic", "dqn", "ppo", "ppo", "ppo", "ppo", "ppo", "ppo", "ppo", "reinforce"]
+    );
 }
 
 #[test]

@@ -59,7 +59,7 @@ def train(
 
     ``config``: the path of a YAML file with the sections ``env`` and ``train``, the name of one that comes with the package
     (``execution_dirichlet``, ``execution_logistic_normal``, ``execution_ppo``, ``market_making_dqn``, ``market_making_ppo``, ``model_market_making_ppo``,
-    ``portfolio_band_ppo``, ``portfolio_ppo``), or a
+    ``portfolio_band_ppo``, ``portfolio_ppo``, ``trader_ppo_mlp``, ``trader_ppo_tcn_futures``, ``trader_reinforce``), or a
     mapping with these sections. ``overrides`` change it: keys of the section ``train``, mappings ``env`` and ``train``, or paths as in
     ``**{"env.market": "flow"}``. A setting that there is not, or that is not legal, raises ``ValueError`` with its key, its value and what
     would be legal.

@@ -5,7 +5,7 @@ use gym::config::{ConfigError, one_of};
 use lob::ParameterError;
 
 /// Name and text.
-const SHIPPED: [(&str, &str); 8] = [
+const SHIPPED: [(&str, &str); 11] = [
     ("execution_dirichlet", include_str!("../../../config/train/execution_dirichlet.yaml")),
     ("execution_logistic_normal", include_str!("../../../config/train/execution_logistic_normal.yaml")),
     ("execution_ppo", include_str!("../../../config/train/execution_ppo.yaml")),
@@ -14,6 +14,9 @@ const SHIPPED: [(&str, &str); 8] = [
     ("model_market_making_ppo", include_str!("../../../config/train/model_market_making_ppo.yaml")),
     ("portfolio_band_ppo", include_str!("../../../config/train/portfolio_band_ppo.yaml")),
     ("portfolio_ppo", include_str!("../../../config/train/portfolio_ppo.yaml")),
+    ("trader_ppo_mlp", include_str!("../../../config/train/trader_ppo_mlp.yaml")),
+    ("trader_ppo_tcn_futures", include_str!("../../../config/train/trader_ppo_tcn_futures.yaml")),
+    ("trader_reinforce", include_str!("../../../config/train/trader_reinforce.yaml")),
 ];
 
 /// The names of the trainings that come with the library.
