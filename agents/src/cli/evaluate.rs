@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     source: EnvSource,
     /// Policies: join, mid, as, glft, random, with options as in mid:distance=0.5:lots=2:limit=10:skew=4; in the execution
-    /// task the strategies of compare; with portfolios those of backtest; policy:RUN everywhere [default: the usual ones of the environment]
+    /// task the strategies of compare; with portfolios those of backtest, of one asset those of trade; policy:RUN everywhere [default: the usual ones of the environment]
     #[arg(long, value_name = "POLICY,...", value_delimiter = ',')]
     policies: Option<Vec<String>>,
     /// Instead of --policies: search the rules over their parameters, the best first (market making in a book, portfolios)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Subcommand};
-use gym::prices::{BarColumns, RawBar, TickBarsConfig};
+use gym::prices::{BarColumns, RawBar, TickBarsConfig, usual_interval_seconds};
 
 use super::Failure;
 use super::env_args::EnvSource;
@@ -125,7 +125,7 @@ fn trade(arguments: &Run, policy: &TraderEntrant, file: &Path, out: &Path) -> Re
         Bars::Whole(columns.read(Path::new(""))?.into_iter())
     };
     let known = bars.known()?;
-    settings.interval_seconds = usual_interval(&known).unwrap_or(1.0);
+    settings.interval_seconds = usual_interval_seconds(known.iter().map(|bar| bar.time_ns)).unwrap_or(1.0);
     if arguments.follow && !arguments.from_start {
         settings.first_ns = known.last().map_or(i64::MIN, |bar| bar.time_ns);
     }
@@ -156,17 +156,16 @@ fn play(
 ) -> Result<Ending, Failure> {
     let mut pace = Pace::new(arguments.speed);
     let mut known = known.into_iter();
-    let progress = output::timed_progress(known.len() as u64);
-    let quiet = arguments.follow || !matches!(arguments.speed, Speed::Max);
+    // Bars that come slowly are told one by one, others by a bar of progress.
+    let tells_bars = arguments.follow || arguments.speed != Speed::Max;
+    let progress = if tells_bars { None } else { Some(output::timed_progress(known.len() as u64)) };
     loop {
         if run.is_killed() && !run.is_catching_up() {
             run.kill()?;
-            progress.finish_and_clear();
             return Ok(Ending::Killed);
         }
         if arguments.steps.is_some_and(|steps| run.steps() >= steps) && !run.is_catching_up() {
             run.end(Ending::Steps)?;
-            progress.finish_and_clear();
             return Ok(Ending::Steps);
         }
         let bar = match known.next() {
@@ -180,24 +179,21 @@ fn play(
                 continue;
             }
             run.end(ending)?;
-            progress.finish_and_clear();
             return Ok(ending);
         };
         if !run.is_catching_up() && !pace.wait(stop) {
             run.end(Ending::Stopped)?;
-            progress.finish_and_clear();
             return Ok(Ending::Stopped);
         }
         let catching_up = run.is_catching_up();
         let (entry, ending) = run.bar(&bar)?;
-        if !quiet {
+        if let Some(progress) = &progress {
             progress.inc(1);
         }
-        if let Some(entry) = entry.filter(|_| quiet && !catching_up) {
+        if let Some(entry) = entry.filter(|_| tells_bars && !catching_up) {
             report(&entry, &mut pace);
         }
         if let Some(ending) = ending {
-            progress.finish_and_clear();
             return Ok(ending);
         }
     }
@@ -227,13 +223,6 @@ fn columns_of(settings: &TradeSettings) -> TickBarsConfig {
     .unwrap_or_default();
     columns.file.clone_from(&settings.bars);
     columns
-}
-
-/// The usual time between bars, s.
-fn usual_interval(bars: &[RawBar]) -> Option<f64> {
-    let mut gaps: Vec<i64> = bars.windows(2).map(|pair| pair[1].time_ns - pair[0].time_ns).collect();
-    gaps.sort_unstable();
-    gaps.get(gaps.len() / 2).map(|gap| (*gap as f64 / 1e9).max(1e-6))
 }
 
 /// Where bars come from.

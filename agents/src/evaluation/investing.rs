@@ -11,14 +11,15 @@ use lob::sim::derive_seed;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::growth::{Grown, PairedGrowth};
 use super::request::{EvaluateError, Record, Request, place_of};
 use super::session_seed;
 use crate::backtest::entrant::Prepared;
 use crate::backtest::{Alternative, Entrant};
 use crate::portfolio::Rule;
-use crate::report::{Paired, SessionsPage, SessionsRow, plain_table, sessions_html};
+use crate::report::{SessionsPage, SessionsRow, plain_table, sessions_html};
 use crate::sharing::share_out;
-use crate::statistics::{mean_and_deviation, paired_difference, worst_twentieth};
+use crate::statistics::{mean_and_deviation, worst_twentieth};
 
 /// What an evaluation of portfolios found.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub struct PortfolioFinding {
     /// A policy each.
     pub policies: Vec<PortfolioSummary>,
     /// Each other policy against one.
-    pub paired: Vec<PairedPortfolios>,
+    pub paired: Vec<PairedGrowth>,
     pub(super) record: Record,
 }
 
@@ -65,23 +66,6 @@ pub struct PortfolioSummary {
     /// The reward of each.
     #[serde(skip)]
     pub rewards: Vec<f64>,
-}
-
-/// A difference between two policies on the same sessions.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PairedPortfolios {
-    /// The policy.
-    pub name: String,
-    /// What it is compared with.
-    pub against: String,
-    /// Mean of (growth of `name` - growth of `against`) over the sessions.
-    pub growth_difference: f64,
-    /// Its 95% confidence interval: low, high.
-    pub growth_ci95: [f64; 2],
-    /// The same of the rewards.
-    pub difference: f64,
-    /// Its 95% confidence interval.
-    pub ci95: [f64; 2],
 }
 
 /// One policy's sessions.
@@ -296,7 +280,7 @@ impl PortfolioFinding {
             policies.sort_by(|one, other| other.growth_mean.total_cmp(&one.growth_mean));
         }
         let base = base.and_then(|name| policies.iter().position(|policy| policy.name == name)).unwrap_or(0);
-        let paired = compare(&policies, base);
+        let paired = PairedGrowth::against(&policies, base);
         let record = Record::new(request, started.elapsed().as_secs_f64(), stop.load(Ordering::Relaxed));
         Ok(Self { policies, paired, record })
     }
@@ -308,12 +292,6 @@ impl PortfolioFinding {
     }
 
     pub(super) fn html(&self) -> String {
-        let pair = |pair: &PairedPortfolios| Paired {
-            name: pair.name.clone(),
-            against: pair.against.clone(),
-            difference: 100.0 * pair.growth_difference,
-            ci95: pair.growth_ci95.map(|end| 100.0 * end),
-        };
         sessions_html(&SessionsPage {
             title: "Portfolios evaluated",
             guide: "Growth is the logarithm of the net asset value's growth in a session after costs, in per cent; costs are per cent of \
@@ -321,7 +299,7 @@ impl PortfolioFinding {
             policies: self.policies.iter().map(PortfolioSummary::row).collect(),
             columns: &COLUMNS.map(|(column, _)| column),
             of_a_session: "growth in a session, %",
-            paired: self.paired.iter().map(pair).collect(),
+            paired: self.paired.iter().map(PairedGrowth::percent).collect(),
             settings: self.record.rows(),
             interrupted: self.record.interrupted,
         })
@@ -364,6 +342,12 @@ impl PortfolioFinding {
     }
 }
 
+impl Grown for PortfolioSummary {
+    fn grown(&self) -> (&str, &[f64], &[f64]) {
+        (&self.name, &self.growths, &self.rewards)
+    }
+}
+
 impl PortfolioSummary {
     fn row(&self) -> SessionsRow<'_> {
         SessionsRow {
@@ -395,23 +379,4 @@ const COLUMNS: [Column; 9] = [
 fn place(text: &str, names: &[String]) -> Result<usize, ParameterError> {
     let name = text.parse::<Rule>().map_or_else(|_| text.to_owned(), |rule| rule.to_string());
     place_of(&name, &names.iter().map(String::as_str).collect::<Vec<_>>())
-}
-
-/// Each other policy against the one at `base`.
-fn compare(policies: &[PortfolioSummary], base: usize) -> Vec<PairedPortfolios> {
-    let Some(against) = policies.get(base) else { return Vec::new() };
-    let others = policies.iter().enumerate().filter(|(index, _)| *index != base);
-    let pair = |(_, policy): (usize, &PortfolioSummary)| {
-        let growth = paired_difference(&policy.growths, &against.growths);
-        let reward = paired_difference(&policy.rewards, &against.rewards);
-        PairedPortfolios {
-            name: policy.name.clone(),
-            against: against.name.clone(),
-            growth_difference: growth.mean,
-            growth_ci95: growth.ci95,
-            difference: reward.mean,
-            ci95: reward.ci95,
-        }
-    };
-    others.map(pair).collect()
 }

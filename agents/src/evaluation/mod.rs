@@ -13,6 +13,7 @@
 
 mod entrant;
 mod executing;
+mod growth;
 mod investing;
 mod making;
 mod metrics;
@@ -30,7 +31,8 @@ use std::time::Instant;
 
 pub use entrant::{Entrant, EntrantError};
 pub use executing::ExecutionFinding;
-pub use investing::{PairedPortfolios, PortfolioFinding, PortfolioSummary};
+pub use growth::PairedGrowth;
+pub use investing::{PortfolioFinding, PortfolioSummary};
 pub use making::MakingFinding;
 pub use metrics::{HORIZONS, InventoryShare, Summary, Sums, TRADING_SECONDS_PER_YEAR};
 pub use modelled::{ModelFinding, ModelSummary};
@@ -40,7 +42,7 @@ pub use rules::{DEFAULT_GAMMA, Reach, Rule, RuleKind, grid};
 pub use shown::show;
 pub use stage::{Setting, Stage};
 pub use tape::{Attribution, Tape, TapeFill};
-pub use trading::{PairedTraders, TradingFinding, TradingSummary};
+pub use trading::{TradingFinding, TradingSummary};
 
 use lob::ParameterError;
 use lob::parameter::integer;

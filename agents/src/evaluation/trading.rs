@@ -11,11 +11,12 @@ use lob::sim::derive_seed;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::growth::{Grown, PairedGrowth};
 use super::request::{EvaluateError, Record, Request, place_of};
 use super::session_seed;
-use crate::report::{Paired, SessionsPage, SessionsRow, plain_table, sessions_html};
+use crate::report::{SessionsPage, SessionsRow, plain_table, sessions_html};
 use crate::sharing::share_out;
-use crate::statistics::{mean_and_deviation, paired_difference, worst_twentieth};
+use crate::statistics::{mean_and_deviation, worst_twentieth};
 use crate::trader::{TraderEntrant, TraderMind};
 
 /// Less cash than this share of the equity is none to speak of.
@@ -27,7 +28,7 @@ pub struct TradingFinding {
     /// A trader each.
     pub policies: Vec<TradingSummary>,
     /// Each other one against one.
-    pub paired: Vec<PairedTraders>,
+    pub paired: Vec<PairedGrowth>,
     /// Sessions that the bars hold without a common bar; none in a book, where each session is another one.
     pub distinct_sessions: Option<u64>,
     /// Which bars were played.
@@ -91,23 +92,6 @@ pub struct TradingSummary {
     /// The reward of each.
     #[serde(skip)]
     pub rewards: Vec<f64>,
-}
-
-/// A difference between two traders on the same sessions.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PairedTraders {
-    /// The trader.
-    pub name: String,
-    /// What it is compared with.
-    pub against: String,
-    /// Mean of (growth of `name` - growth of `against`) over the sessions.
-    pub growth_difference: f64,
-    /// Its 95% confidence interval: low, high.
-    pub growth_ci95: [f64; 2],
-    /// The same of the rewards.
-    pub difference: f64,
-    /// Its 95% confidence interval.
-    pub ci95: [f64; 2],
 }
 
 /// One trader's sessions. All but growths and rewards are sums over the sessions.
@@ -308,7 +292,7 @@ impl TradingFinding {
         let policies: Vec<TradingSummary> = (all.into_iter().zip(names).zip(&entrants))
             .map(|((sums, name), entrant)| sums.summarise(name, entrant.description()))
             .collect();
-        let paired = compare(&policies, against);
+        let paired = PairedGrowth::against(&policies, against);
         let seen = Request {
             env: EnvConfig { task: Task::Trader(task.clone()), ..request.env.clone() },
             ..request.clone()
@@ -355,12 +339,6 @@ impl TradingFinding {
     }
 
     pub(super) fn html(&self) -> String {
-        let pair = |pair: &PairedTraders| Paired {
-            name: pair.name.clone(),
-            against: pair.against.clone(),
-            difference: 100.0 * pair.growth_difference,
-            ci95: pair.growth_ci95.map(|end| 100.0 * end),
-        };
         let guide = [
             "Growth is the logarithm of the equity's growth in a session after all costs, with the open position at the last price, in per cent; \
              other money is per cent of the capital. Realised profit is what closed positions brought: a rule that closes only at a profit has \
@@ -374,7 +352,7 @@ impl TradingFinding {
             policies: self.policies.iter().map(TradingSummary::row).collect(),
             columns: &COLUMNS.map(|(column, _)| column),
             of_a_session: "growth in a session, %",
-            paired: self.paired.iter().map(pair).collect(),
+            paired: self.paired.iter().map(PairedGrowth::percent).collect(),
             settings: self.record.rows(),
             interrupted: self.record.interrupted,
         })
@@ -434,6 +412,12 @@ impl TradingFinding {
     }
 }
 
+impl Grown for TradingSummary {
+    fn grown(&self) -> (&str, &[f64], &[f64]) {
+        (&self.name, &self.growths, &self.rewards)
+    }
+}
+
 impl TradingSummary {
     fn row(&self) -> SessionsRow<'_> {
         SessionsRow {
@@ -465,21 +449,3 @@ const COLUMNS: [Column; 14] = [
     (("stuck, %", Some(0)), |p| Some(100.0 * p.stuck)),
     (("liquidated, %", Some(1)), |p| Some(100.0 * p.liquidated)),
 ];
-
-fn compare(policies: &[TradingSummary], base: usize) -> Vec<PairedTraders> {
-    let base_policy = &policies[base];
-    let others = policies.iter().enumerate().filter(|(index, _)| *index != base);
-    let pair = |(_, policy): (usize, &TradingSummary)| {
-        let growth = paired_difference(&policy.growths, &base_policy.growths);
-        let reward = paired_difference(&policy.rewards, &base_policy.rewards);
-        PairedTraders {
-            name: policy.name.clone(),
-            against: base_policy.name.clone(),
-            growth_difference: growth.mean,
-            growth_ci95: growth.ci95,
-            difference: reward.mean,
-            ci95: reward.ci95,
-        }
-    };
-    others.map(pair).collect()
-}

@@ -25,6 +25,10 @@ pub(crate) const PRICE_RANGE: std::ops::RangeInclusive<f64> = 1e-12..=1e12;
 /// What prices that are drawn without a level begin at, money a share.
 pub(crate) const FIRST_PRICE: f64 = 100.0;
 
+/// What the last period counts in what is observed of a market, such as the variance of the log growth: 1 less the decay factor 0.94 of
+/// RiskMetrics, Technical Document (1996).
+pub(super) const FORGETTING: f64 = 0.06;
+
 /// The market that orders meet, as far as the prices do not say it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

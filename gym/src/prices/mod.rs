@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bars::{
     BarColumns, Bars, BarsConfig, BarsFormat, Completion, Layout, RawBar, Repair, TickBar, TickBarsConfig,
+    usual_interval_seconds,
 };
 pub use bootstrap::{BlockBootstrap, BlockBootstrapConfig};
 pub use brownian::{Brownian, BrownianConfig};

@@ -12,15 +12,12 @@ use rand_xoshiro::rand_core::SeedableRng;
 use config::DEFAULT_STEPS;
 pub use config::MultiAssetTradingConfig;
 
-use super::costs::{FIRST_PRICE, Orders, PRICE_RANGE};
+use super::costs::{FIRST_PRICE, FORGETTING, Orders, PRICE_RANGE};
 use crate::config::ConfigError;
 use crate::env::{Action, Env, EnvError, Step};
 use crate::prices::{AnyProcess, PriceProcess, Prices, Table, below};
 use crate::scene::Scene;
 use crate::space::{BoxSpace, Component, Space};
-
-/// What the last period counts in the variance of the log growth: 1 less the decay factor 0.94 of RiskMetrics, Technical Document (1996).
-const FORGETTING: f64 = 0.06;
 
 /// Keeps the reward's quotient finite.
 const EPSILON: f64 = 1e-8;

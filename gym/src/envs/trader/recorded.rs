@@ -13,7 +13,7 @@ use super::paper::Paper;
 use super::session::{Observed, Rows, Session, Wish};
 use crate::config::ConfigError;
 use crate::features::Normalisation;
-use crate::prices::{Completion, TickBar, below};
+use crate::prices::{Completion, TickBar, below, usual_interval_seconds};
 
 /// Bars with their rows of features.
 #[derive(Debug)]
@@ -103,9 +103,7 @@ impl Data {
             );
             return Err(in_file(ParameterError::new("the file", found, legal)));
         }
-        let mut gaps: Vec<i64> = bars.windows(2).map(|pair| pair[1].time_ns - pair[0].time_ns).collect();
-        gaps.sort_unstable();
-        let interval_seconds = (gaps[gaps.len() / 2] as f64 / 1e9).max(1e-6);
+        let interval_seconds = usual_interval_seconds(bars.iter().map(|bar| bar.time_ns)).unwrap_or(1.0);
         let mut so_far = Observed::default();
         let observe = |bar: &TickBar| {
             so_far.update(&bar.tick);

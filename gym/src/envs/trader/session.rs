@@ -5,6 +5,7 @@ use lob::ParameterError;
 use super::config::{ActionKind, RewardKind, TraderConfig};
 use super::wallet::{AccountConfig, Wallet};
 use crate::env::Action;
+use crate::envs::costs::FORGETTING;
 use crate::features::{FeatureSet, FeaturesConfig, Normalisation, Tick};
 use crate::prices::TickBar;
 use crate::space::{BoxSpace, Component, Space};
@@ -14,10 +15,6 @@ pub const CHOICES: [&str; 3] = ["hold", "buy", "sell"];
 
 /// Numbers of an observation after the window: the account.
 pub(super) const ACCOUNT: usize = 6;
-
-/// What the last bar counts in the variance of the log growth and in the volume: 1 less the decay factor 0.94 of RiskMetrics, Technical
-/// Document (1996).
-const FORGETTING: f64 = 0.06;
 
 /// Steps in which a position's age goes from 0 to 1 - 1/e.
 const AGE: f64 = 100.0;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{Stamp, Table};
 use crate::config::ConfigError;
 
-pub use ticks::{BarColumns, Completion, RawBar, TickBar, TickBarsConfig};
+pub use ticks::{BarColumns, Completion, RawBar, TickBar, TickBarsConfig, usual_interval_seconds};
 
 /// How a file has its prices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

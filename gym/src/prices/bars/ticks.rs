@@ -157,6 +157,14 @@ impl Completion {
     }
 }
 
+/// The usual time between bars that began at these times (ns, ascending), s: the median; none of fewer than two.
+pub fn usual_interval_seconds(times_ns: impl IntoIterator<Item = i64>) -> Option<f64> {
+    let times: Vec<i64> = times_ns.into_iter().collect();
+    let mut gaps: Vec<i64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    gaps.sort_unstable();
+    gaps.get(gaps.len() / 2).map(|gap| (*gap as f64 / 1e9).max(1e-6))
+}
+
 /// Where a file has its columns, to read lines one by one.
 #[derive(Clone, Debug)]
 pub struct BarColumns {
