@@ -50,13 +50,15 @@ def address(site):
 
 @pytest.fixture
 def page(browser, address):
-    """The first page, open; afterwards there must have been nothing in the console."""
+    """The page of trainings, open; afterwards there must have been nothing in the console."""
     context = browser.new_context(viewport=driver.SIZE)
     made = context.new_page()
     wrong = []
     made.on("console", lambda message: message.type == "error" and wrong.append(message.text))
     made.on("pageerror", lambda error: wrong.append(str(error)))
     made.goto(address)
+    driver.wait_until_idle(made)
+    driver.open_section(made, "Training")
     driver.wait_for_figure(made)
     yield made
     assert made.get_by_test_id("stException").count() == 0
@@ -100,7 +102,7 @@ def test_the_first_page_comes_quickly(browser, site, tmp_path, capsys):
             for _ in range(2):
                 start = time.perf_counter()
                 page.goto(url)
-                page.wait_for_selector(".js-plotly-plot .main-svg")
+                page.get_by_text("No trader and no paper broker yet").wait_for()
                 times.append(time.perf_counter() - start)
             page.context.close()
     words = "server up {:.2f} s; first page {:.2f} s, again {:.2f} s; a new browser {:.2f} s, again {:.2f} s"
@@ -126,10 +128,25 @@ def test_every_section_opens_with_real_data(page, browser, address, scheme):
         assert (red + green + blue > 600) == (scheme == "light")
 
 
+def test_the_first_page_sums_up_and_leads_on(page, address):
+    page.goto(address)
+    expect(page.get_by_text("lowrider-1").first).to_be_visible()
+    driver.wait_until_idle(page)
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("box => box.scrollWidth <= box.clientWidth")
+    for section in driver.SECTIONS:
+        page.goto(address)
+        driver.wait_until_idle(page)
+        main.get_by_role("link", name=section).click()
+        page.wait_for_url(f"{address}/{section.lower()}")
+        driver.wait_for_figure(page)
+
+
 def test_an_empty_dashboard_says_what_to_do(browser, tmp_path):
     with driver.dashboard(tmp_path) as url:
         page = browser.new_context(viewport=driver.SIZE).new_page()
         page.goto(url)
+        expect(page.get_by_text("yet")).to_have_count(5)
         for section in driver.SECTIONS:
             page.get_by_role("link", name=section, exact=True).first.wait_for()
             driver.open_section(page, section)

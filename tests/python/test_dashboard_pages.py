@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -52,6 +53,46 @@ def page(section, **state):
 def texts(made):
     kinds = (made.info, made.warning, made.error, made.code, made.markdown, made.caption, made.success)
     return "\n".join(element.value for kind in kinds for element in kind)
+
+
+def overview():
+    """The first page, run once, by way of the menu: it leads to the others."""
+    from lobgym.dashboard import app
+
+    made = AppTest.from_file(app.__file__, default_timeout=60).run()
+    assert not made.exception, made.exception
+    return made
+
+
+def test_the_first_page_of_an_empty_directory_says_what_to_do(site):
+    made = overview()
+    assert len(made.info) == 5 and all(info.value.endswith("yet.") for info in made.info)
+    assert [code.value.split()[1] for code in made.code] == ["train", "evaluate", "compare", "backtest", "paper"]
+
+
+def test_the_first_page_sums_up_what_there_is(full):
+    made = overview()
+    said = texts(made)
+    assert "2 runs, 1 running" in said and "`second` running" in said and "`first` complete" in said
+    assert "1 evaluation" in said and "1 comparison;" in said and "1 backtest;" in said
+    assert "1 trader, 1 paper broker" in said and "equity" in said
+    assert len(made.get("page_link")) == 6 and not made.get("plotly_chart")
+    assert not made.info and not made.warning and not made.error
+
+
+def test_the_first_page_leads_with_the_best_mean(full):
+    table = json.loads((full / "out" / "comparison.json").read_text())
+    cell = table["cells"][0]
+    best = max(cell["strategies"], key=lambda row: row["reward_mean"])
+    assert f"`{best['name']}` leads with {best['reward_mean']:+.3f}" in texts(overview())
+
+
+def test_the_first_page_names_what_is_damaged(full):
+    (full / "out" / "torn.json").write_text((full / "out" / "comparison.json").read_text()[:300])
+    (full / "paper.db").write_bytes(b"no database")
+    (full / "trades" / "lowrider-1" / "session.jsonl").write_text("nonsense\n")
+    said = texts(overview())
+    assert "torn.json" in said and "paper.db" in said and "session.jsonl" in said
 
 
 @pytest.mark.parametrize("section", [name for name in SECTIONS if name != "market"])
@@ -206,7 +247,7 @@ def test_each_section_is_in_the_menu():
     from lobgym.dashboard import app
 
     source = Path(app.__file__).read_text()
-    for section in SECTIONS:
+    for section in ("overview", *SECTIONS):
         assert f"from lobgym.dashboard.sections import {section} as section" in source
 
 

@@ -105,9 +105,9 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_kills_cost_a_batch_in_flight_and_the_one_being_gathered(tmp_path: Path, seed: int) -> None:
+def test_a_kill_costs_at_most_one_batch(tmp_path: Path, seed: int) -> None:
     lines, store, counters = sample(first=3_500), tmp_path / "ticks.duckdb", tmp_path / "counters"
-    chance, rows, kills = random.Random(seed), 500, 5
+    chance, rows, kills = random.Random(seed), 100, 5
     script = tmp_path / "counting.py"
     script.write_text(COUNTING)
 
@@ -144,9 +144,9 @@ def test_kills_cost_a_batch_in_flight_and_the_one_being_gathered(tmp_path: Path,
             assert known <= run["ticks"] <= handed
             # All of the batches before the one that was gathered, or all but the one in flight.
             missing, lost = ended - run["batches"], handed - run["ticks"]
-            assert missing <= 1
+            assert lost <= rows and missing <= 1
             if missing == 1:
-                assert gathered <= lost <= gathered + rows
+                assert gathered <= lost <= gathered + rows // 2
             else:
                 # Time may have ended the gathered one behind the last tick.
                 assert lost == (gathered if missing == 0 else 0)
@@ -172,7 +172,7 @@ def test_a_stopped_collector_writes_everything(tmp_path: Path) -> None:
             if run == 1 and tick.kind not in ("snapshot", "gap")
         ]
         bars = [bar for run, bar in opened.bars("binance", "BTCUSDT") if run == 1]
-    assert len(ticks) >= 250
+    assert len(ticks) >= 50
     assert sum(bar.trades for bar in bars) == sum(tick.kind == "trade" for tick in ticks)
     assert not bars[-1].complete
 

@@ -3,6 +3,13 @@
 import streamlit as st
 
 
+def overview() -> None:
+    """What there is, and how it stands."""
+    from lobgym.dashboard.sections import overview as section
+
+    section.show({page.title: page for page in PAGES})
+
+
 def training() -> None:
     """Trainings as they run."""
     from lobgym.dashboard.sections import training as section
@@ -52,14 +59,13 @@ st.html(
     "<style>[data-testid=stMainBlockContainer]{padding:4rem 3rem 3rem}"
     "[data-testid=stMetricValue]{font-size:1.35rem}[data-testid=stVerticalBlock]{gap:.7rem}</style>"
 )
-st.navigation(
-    [
-        st.Page(training, title="Training", url_path="training", default=True),
-        st.Page(performance, title="Performance", url_path="performance"),
-        st.Page(strategies, title="Strategies", url_path="strategies"),
-        st.Page(market, title="Market", url_path="market"),
-        st.Page(portfolio, title="Portfolio", url_path="portfolio"),
-        st.Page(live, title="Live", url_path="live"),
-    ],
-    position="top",
-).run()
+PAGES = [
+    st.Page(overview, title="Overview", url_path="overview", default=True),
+    st.Page(training, title="Training", url_path="training"),
+    st.Page(performance, title="Performance", url_path="performance"),
+    st.Page(strategies, title="Strategies", url_path="strategies"),
+    st.Page(market, title="Market", url_path="market"),
+    st.Page(portfolio, title="Portfolio", url_path="portfolio"),
+    st.Page(live, title="Live", url_path="live"),
+]
+st.navigation(PAGES, position="top").run()

@@ -203,7 +203,7 @@ def _add_collect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help="how long (default: until Ctrl-C)")
     for name, kind, text in (
-        ("batch-rows", int, "most rows in a batch"),
+        ("batch-rows", int, "most rows that are not in the store yet; half of them are written at a time"),
         ("batch-seconds", float, "how long a batch is gathered for"),
         ("buffer-rows", int, "rows that wait while the store is away"),
         ("store-patience-seconds", float, "how long a store may be away"),

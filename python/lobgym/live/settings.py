@@ -54,7 +54,7 @@ class Settings:
     snapshot_url: str | None = None
     #: How long to collect; ``None``: until a signal.
     seconds: float | None = None
-    #: Rows a batch has at most, and how long one is gathered for.
+    #: Rows that are not in the store yet, at most, while it answers (half of them are written in one transaction), and how long they are gathered.
     batch_rows: int = 5_000
     batch_seconds: float = 1.0
     #: Rows that wait while the store is away, and for how long.

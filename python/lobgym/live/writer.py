@@ -16,14 +16,17 @@ __all__ = ["Writer"]
 
 #: Seconds between attempts while the store fails.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+#: A store that has not answered for so many seconds counts as away.
+_SLOW = 5.0
 
 
 class Writer:
     """Writes what it is given, in order, each row once.
 
-    A batch that fails is kept and tried again, on a new connection. Up to ``buffer_rows`` rows wait; when there are more, or the store has
-    failed for ``patience_seconds``, the collection ends with :class:`CollectError`: whole batches are missing then, and nothing of them
-    is in the store.
+    A transaction takes half a batch at most, so that one half is gathered while the other is written: with a store that answers, no more
+    than ``batch_rows`` rows are ever not in it, which is what a kill costs. What fails is kept and tried again, on a new connection. Up to
+    ``buffer_rows`` rows wait then; when there are more, or the store has failed for ``patience_seconds``, the collection ends with
+    :class:`CollectError`: whole transactions are missing then, and nothing of them is in the store.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Writer:
         self._work, self._drained = asyncio.Event(), asyncio.Event()
         self._closing = False
         self._failing_since: float | None = None
+        self._writing_since: float | None = None
         self._reason = ""
         #: Batches and ticks in the store.
         self.batches = self.ticks = 0
@@ -62,7 +66,7 @@ class Writer:
     def tick(self, tick: Tick) -> None:
         """Takes a message."""
         self._batch.ticks.append(tick)
-        if len(self._batch.ticks) >= self._batch_rows:
+        if 2 * len(self._batch.ticks) >= self._batch_rows:
             self._cut()
 
     def bars(self, bars: list[Bar]) -> None:
@@ -86,7 +90,7 @@ class Writer:
 
     async def room(self) -> None:
         """Returns when there is room for more rows, at once unless the store is slow. Raises if it fails and the buffer is full."""
-        while self.waiting >= self._buffer_rows:
+        while self.full:
             if self._failing_since is not None:
                 raise self._given_up("the buffer is full")
             self._drained.clear()
@@ -95,8 +99,12 @@ class Writer:
 
     @property
     def full(self) -> bool:
-        """Whether :meth:`room` would have to wait."""
-        return self.waiting >= self._buffer_rows
+        """Whether :meth:`room` would have to wait: a batch is not in the store, or, while the store is away, the buffer is used up."""
+        since = self._writing_since
+        if self._failing_since is not None or (since is not None and time.monotonic() - since > _SLOW):
+            return self.waiting >= self._buffer_rows
+        # What one frame may bring at most: a gap's row, a snapshot, and the updates that waited for one that was late.
+        return self.waiting >= self._batch_rows - min(16, self._batch_rows // 4)
 
     def _given_up(self, why: str) -> CollectError:
         seconds = time.monotonic() - (self._failing_since or time.monotonic())
@@ -127,6 +135,7 @@ class Writer:
                         self._cut()
                     continue
                 batch = self._waiting[0]
+                self._writing_since = time.monotonic()
                 try:
                     if broken:
                         await loop.run_in_executor(self._thread, self._store.connect)
@@ -145,6 +154,8 @@ class Writer:
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
                     continue
+                finally:
+                    self._writing_since = None
                 if self._failing_since is not None:
                     self._troubled("the store is back")
                 pause, broken, self._failing_since = _FIRST_PAUSE, False, None

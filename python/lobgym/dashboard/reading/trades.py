@@ -15,7 +15,7 @@ from lobgym.dashboard import programs
 from lobgym.dashboard.reading.files import Unreadable, found, stamp
 from lobgym.dashboard.reading.growing import GrowingLines
 
-__all__ = ["Trade", "find_trades", "latest", "load_trade"]
+__all__ = ["Trade", "find_trades", "latest", "load_trade", "written"]
 
 _JOURNAL = "session.jsonl"
 
@@ -121,13 +121,16 @@ def _asked_status(directory: Path, version: Any) -> tuple[dict[str, Any] | None,
     return answer
 
 
-def load_trade(directory: str | os.PathLike[str], moment: int = 0) -> Trade:
-    """Reads a trader's directory, while it trades or later. ``moment``: another one asks the program again. Raises ``Unreadable``."""
+def load_trade(directory: str | os.PathLike[str], moment: int = 0, ask: bool = True) -> Trade:
+    """Reads a trader's directory, while it trades or later. Raises ``Unreadable``.
+
+    ``moment``: another one asks the program again. ``ask``: whether the program is asked at all, which takes a process.
+    """
     directory = Path(directory)
     path = directory / _JOURNAL
     version = (stamp(path), (directory / "kill").exists(), moment)
     settings, bars = _journals.setdefault(os.path.abspath(path), _Journal(path)).read()
-    said, note = _asked_status(directory, version)
+    said, note = _asked_status(directory, version) if ask else (None, "")
     status = _own_status(settings, bars, version[1])
     # In this order: what the program says counts, and what it leaves out is there.
     return Trade(directory, settings, bars, {**status, **(said or {})}, note)
@@ -138,13 +141,14 @@ def find_trades(places: list[str]) -> list[Path]:
     return [path.parent for path in found(places, lambda name: name == _JOURNAL, depth=2)]
 
 
+def written(directory: Path) -> float:
+    """When a trader wrote last, seconds since 1970; 0 if its journal went away."""
+    try:
+        return stamp(directory / _JOURNAL)[0] / 1e9
+    except Unreadable:
+        return 0.0
+
+
 def latest(directories: list[Path]) -> Path:
     """That of the trader who wrote last."""
-
-    def written(directory: Path) -> int:
-        try:
-            return stamp(directory / _JOURNAL)[0]
-        except Unreadable:
-            return 0  # it went away meanwhile
-
     return max(directories, key=written)

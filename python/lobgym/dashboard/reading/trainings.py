@@ -16,7 +16,7 @@ import pandas
 from lobgym.dashboard.reading.files import Unreadable, cached, found, read_json, stamp
 from lobgym.dashboard.reading.growing import GrowingLines
 
-__all__ = ["GROWING_SECONDS", "Training", "find_trainings", "metrics", "names"]
+__all__ = ["GROWING_SECONDS", "Training", "find_trainings", "latest_return", "metrics", "names"]
 
 #: A run without a policy counts as running while its metrics changed so lately.
 GROWING_SECONDS = 30.0
@@ -115,6 +115,18 @@ def metrics(directory: str | os.PathLike[str]) -> pandas.DataFrame:
     """
     path = Path(directory) / "metrics.csv"
     return _metrics.setdefault(os.path.abspath(path), _Metrics(path)).frame()
+
+
+def latest_return(directory: str | os.PathLike[str]) -> float | None:
+    """The mean return of a run's latest update that had a whole episode; ``None`` where there is none yet."""
+    try:
+        frame = metrics(directory)
+    except Unreadable:
+        return None
+    if "return_mean" not in frame:
+        return None
+    known = frame["return_mean"].dropna()
+    return float(known.iloc[-1]) if len(known) else None
 
 
 def _describe(directory: Path) -> Training:

@@ -86,20 +86,13 @@ def _done(job: Job) -> None:
 
 
 def _table(runs: list[trainings.Training], names: dict[Path, str]) -> None:
-    def means(run: trainings.Training) -> float | None:
-        try:
-            frame = trainings.metrics(run.directory)
-            return float(frame["return_mean"].iloc[-1]) if len(frame) and "return_mean" in frame else None
-        except Unreadable:
-            return None
-
     rows = [
         {
             "run": names[run.directory],
             "state": run.state,
             "progress": None if run.progress is None else 100 * run.progress,
             "steps": run.steps,
-            "mean return": means(run),
+            "mean return": trainings.latest_return(run.directory),
             "algorithm": run.algorithm,
             "environment": run.env,
             "market": Path(run.market).stem if "/" in run.market else run.market,
