@@ -157,9 +157,12 @@ def test_an_empty_dashboard_says_what_to_do(browser, tmp_path):
         page.context.close()
 
 
-def test_a_growing_run_is_followed(page, site):
+def test_a_growing_run_is_followed(page, site, address):
     run = files.write_run(site / "runs" / "growing", updates=5, complete=False)
-    page.reload()
+    # Another visit: what is chosen is chosen once in each.
+    page.goto(address)
+    driver.wait_until_idle(page)
+    driver.open_section(page, "Training")
     driver.wait_for_figure(page)
     assert _data(page, "_fullData[0].name") == "growing" and _data(page, "_fullData[0].x.length") == 5
     lines = (files.DATA / "run" / "metrics.csv").read_text().splitlines()

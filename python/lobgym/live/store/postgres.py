@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
 from psycopg import conninfo
+from psycopg.adapt import Loader
+from psycopg.pq import Format
 
 from lobgym.live.errors import StoreError
 from lobgym.live.store.base import Store
-from lobgym.live.store.schema import Table
+from lobgym.live.store.schema import TABLES, Table
 
 __all__ = ["PostgresStore"]
 
@@ -22,6 +25,27 @@ _CHUNK = 100_000
 
 #: What two processes that make the tables at once wait for.
 _LOCK = 0x6C6F6267796D
+
+#: Columns of numbers: the SQL of what stands for nothing in them, which no row has, and NumPy's type as the server sends it.
+_MISSING = {
+    "BIGINT": (f"({-(2**63)})::bigint", np.dtype([("length", ">i4"), ("value", ">i8")])),
+    "DOUBLE PRECISION": ("'NaN'::double precision", np.dtype([("length", ">i4"), ("value", ">f8")])),
+}
+#: Bytes before the first value of a one-dimensional array as the server sends it: dimensions, flag, type, length, first index.
+_ARRAY_HEADER = 20
+
+
+class _Untouched(Loader):
+    """Hands an array of numbers over as it comes."""
+
+    format = Format.BINARY
+
+    def load(self, data: Any) -> bytes:
+        return bytes(data)
+
+
+def _missing(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.isnan(values) if values.dtype.kind == "f" else values == -(2**63)
 
 
 class PostgresStore(Store):
@@ -54,6 +78,8 @@ class PostgresStore(Store):
         self.close()
         try:
             connection = psycopg.connect(self._url, autocommit=True, connect_timeout=10)
+            # Starting workers, or compiling a query, takes longer than reading a range.
+            connection.execute("SET max_parallel_workers_per_gather = 0; SET jit = off")
             connection.read_only = self.read_only
             self._connection = connection
         except psycopg.Error as error:
@@ -83,6 +109,36 @@ class PostgresStore(Store):
         """The rows that a statement gives."""
         done = self._open().execute(statement.encode(), tuple(values), binary=True)
         return done.fetchall() if done.description else []
+
+    def columns(self, statement: str, values: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
+        """What a statement about ticks gives as arrays, masked where there is nothing. The server packs each column: no object is made of a number."""
+        kinds = [TABLES["ticks"].columns[name].removesuffix(" NOT NULL") for name in names]
+        packed = [
+            f"array_agg(coalesce({name}, {_MISSING[kind][0]}))" if kind in _MISSING else f"array_agg({name})"
+            for name, kind in zip(names, kinds, strict=True)
+        ]
+        with self._open().cursor(binary=True) as cursor:
+            for kind in ("int8", "float8"):
+                cursor.adapters.register_loader(cursor.adapters.types[kind].array_oid, _Untouched)
+            query = f"SELECT {', '.join(packed)} FROM ({statement}) AS found"
+            (row,) = cursor.execute(query.encode(), tuple(values)).fetchall()
+        found: dict[str, Any] = {}
+        for name, kind, data in zip(names, kinds, row, strict=True):
+            if data is None:
+                found[name] = np.array((), dtype=object)
+            elif kind in _MISSING:
+                column = np.frombuffer(data, _MISSING[kind][1], offset=_ARRAY_HEADER)["value"]
+                column = column.astype(column.dtype.newbyteorder("="))
+                mask = _missing(column)
+                if mask.all():
+                    found[name] = np.ma.array(np.full(len(column), None, dtype=object), mask=mask)
+                else:
+                    found[name] = np.ma.array(column, mask=mask) if mask.any() else column
+            else:
+                column = np.array(data, dtype=object)
+                mask = np.array([value is None for value in data])
+                found[name] = np.ma.array(column, mask=mask) if mask.any() else column
+        return found
 
     def load(self, table: Table, values: list[tuple[Any, ...]]) -> None:
         """Inserts rows."""
