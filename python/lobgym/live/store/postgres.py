@@ -45,7 +45,8 @@ class _Untouched(Loader):
 
 
 def _missing(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return np.isnan(values) if values.dtype.kind == "f" else values == -(2**63)
+    mask: np.ndarray[Any, Any] = np.isnan(values) if values.dtype.kind == "f" else values == -(2**63)
+    return mask
 
 
 class PostgresStore(Store):
