@@ -26,17 +26,14 @@ _CHUNK = 100_000
 #: What two processes that make the tables at once wait for.
 _LOCK = 0x6C6F6267796D
 
-#: Columns of numbers: the SQL of what stands for nothing in them, which no row has, and NumPy's type as the server sends it.
-_MISSING = {
-    "BIGINT": (f"({-(2**63)})::bigint", np.dtype([("length", ">i4"), ("value", ">i8")])),
-    "DOUBLE PRECISION": ("'NaN'::double precision", np.dtype([("length", ">i4"), ("value", ">f8")])),
-}
-#: Bytes before the first value of a one-dimensional array as the server sends it: dimensions, flag, type, length, first index.
-_ARRAY_HEADER = 20
+#: Words that are sent as their places here, two bytes each; other columns of text have any.
+_WORDS = {"kind": ("depth", "best", "trade", "snapshot", "gap"), "side": ("buy", "sell")}
+#: A number that no row has, for the one that a row has not.
+_NOTHING = -(2**63)
 
 
 class _Untouched(Loader):
-    """Hands an array of numbers over as it comes."""
+    """Hands bytes over as they come."""
 
     format = Format.BINARY
 
@@ -44,9 +41,40 @@ class _Untouched(Loader):
         return bytes(data)
 
 
-def _missing(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    mask: np.ndarray[Any, Any] = np.isnan(values) if values.dtype.kind == "f" else values == -(2**63)
-    return mask
+def _place(name: str) -> tuple[str, str] | None:
+    """How a column of ``ticks`` is sent in a place of fixed width: its SQL, and the type that NumPy reads it as. ``None``: it is not."""
+    if words := _WORDS.get(name):
+        cases = " ".join(f"WHEN '{word}' THEN {place}" for place, word in enumerate(words))
+        return f"int2send((CASE {name} {cases} ELSE CASE WHEN {name} IS NULL THEN -1 ELSE -2 END END)::smallint)", ">i2"
+    kind = TABLES["ticks"].columns[name]
+    if kind.startswith("BIGINT"):
+        return f"int8send({name if kind.endswith('NOT NULL') else f'coalesce({name}, ({_NOTHING})::bigint)'})", ">i8"
+    if kind == "DOUBLE PRECISION":
+        return f"float8send(coalesce({name}, 'NaN'))", ">f8"
+    return None
+
+
+def _joined(parts: list[str]) -> str:
+    """The parts one after the other: in a tree, so that long ones are copied seldom."""
+    if len(parts) == 1:
+        return parts[0]
+    half = len(parts) // 2
+    return f"({_joined(parts[:half])} || {_joined(parts[half:])})"
+
+
+def _array(name: str, sent: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A column as it is handed out, masked where a row has nothing."""
+    if not len(sent):
+        return np.array((), dtype=object)
+    values: np.ndarray[Any, Any]
+    if words := _WORDS.get(name):
+        values, mask = np.array([*words, None], dtype=object)[sent], sent == -1
+    else:
+        values = sent.astype(sent.dtype.newbyteorder("="))
+        mask = np.isnan(values) if values.dtype.kind == "f" else values == _NOTHING
+    if mask.all():
+        values = np.full(len(sent), None, dtype=object)
+    return np.ma.array(values, mask=mask) if mask.any() else values
 
 
 class PostgresStore(Store):
@@ -112,34 +140,24 @@ class PostgresStore(Store):
         return done.fetchall() if done.description else []
 
     def columns(self, statement: str, values: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
-        """What a statement about ticks gives as arrays, masked where there is nothing. The server packs each column: no object is made of a number."""
-        kinds = [TABLES["ticks"].columns[name].removesuffix(" NOT NULL") for name in names]
-        packed = [
-            f"array_agg(coalesce({name}, {_MISSING[kind][0]}))" if kind in _MISSING else f"array_agg({name})"
-            for name, kind in zip(names, kinds, strict=True)
-        ]
+        """What a statement about ticks gives as arrays, masked where there is nothing.
+
+        The server packs all rows into one value, each as wide as the others: no object is made of a number, here or there.
+        """
+        places = [_place(name) for name in names]
+        known = [place for place in places if place is not None]
+        if not known or len(known) < len(places):
+            # Texts of any length.
+            return super().columns(statement, values, names)
         with self._open().cursor(binary=True) as cursor:
-            for kind in ("int8", "float8"):
-                cursor.adapters.register_loader(cursor.adapters.types[kind].array_oid, _Untouched)
-            query = f"SELECT {', '.join(packed)} FROM ({statement}) AS found"
-            (row,) = cursor.execute(query.encode(), tuple(values)).fetchall()
-        found: dict[str, Any] = {}
-        for name, kind, data in zip(names, kinds, row, strict=True):
-            if data is None:
-                found[name] = np.array((), dtype=object)
-            elif kind in _MISSING:
-                column = np.frombuffer(data, _MISSING[kind][1], offset=_ARRAY_HEADER)["value"]
-                column = column.astype(column.dtype.newbyteorder("="))
-                mask = _missing(column)
-                if mask.all():
-                    found[name] = np.ma.array(np.full(len(column), None, dtype=object), mask=mask)
-                else:
-                    found[name] = np.ma.array(column, mask=mask) if mask.any() else column
-            else:
-                column = np.array(data, dtype=object)
-                mask = np.array([value is None for value in data])
-                found[name] = np.ma.array(column, mask=mask) if mask.any() else column
-        return found
+            cursor.adapters.register_loader("bytea", _Untouched)
+            query = f"SELECT string_agg({_joined([sql for sql, _ in known])}, '') FROM ({statement}) AS found"
+            ((data,),) = cursor.execute(query.encode(), tuple(values)).fetchall()
+        layout = np.dtype([(name, kind) for name, (_, kind) in zip(names, known, strict=True)])
+        table = np.frombuffer(data or b"", layout)
+        if any((table[name] == -2).any() for name in names if name in _WORDS):
+            return super().columns(statement, values, names)
+        return {name: _array(name, table[name]) for name in names}
 
     def load(self, table: Table, values: list[tuple[Any, ...]]) -> None:
         """Inserts rows."""
