@@ -344,6 +344,98 @@ def test_a_store_that_stays_away_ends_the_collection_with_whole_batches(tmp_path
         assert store.runs()[0]["ticks"] == 400
 
 
+class HungStore(DuckStore):
+    """A store that stops to answer, without an error, until it is let go."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.let_go = threading.Event()
+
+    def write(self, batch: Batch) -> bool:
+        if batch.number > 2:
+            self.let_go.wait(120)
+        return super().write(batch)
+
+
+def left_behind() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "lobgym-store"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"store_patience_seconds": 1.0}, "patience is 1 s"),
+        ({"store_patience_seconds": 1_000.0, "buffer_rows": 600}, "the buffer is full"),
+    ],
+)
+def test_a_store_that_hangs_ends_the_collection_as_one_that_fails(
+    changes: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lobgym.live.writer._SLOW", 0.2)
+    lines, said = sample(), list[str]()
+    store = HungStore(tmp_path / "ticks.duckdb")
+
+    async def act(url: str, feed: Any) -> None:
+        settings = replace(QUICK, url=url, batch_seconds=60.0, **changes)
+        await asyncio.wait_for(collect(settings, store, say=said.append), 60)
+
+    with pytest.raises(CollectError, match=rf"the store has failed for .*{message}.*has not answered for"):
+        asyncio.run(with_feed(lines, Faults(), None, act))
+    assert len(said) == 1 and "has not answered for" in said[0] and "ticks may wait" in said[0]
+    (thread,) = left_behind()
+    assert thread.daemon, "the process does not wait for it"
+    store.close()
+    store.let_go.set()
+    thread.join(60)
+    # What it was in the midst of came to nothing, and not in part.
+    with open_store(str(store.path), read_only=True) as again:
+        kept = stored(again)
+        assert kept == rows_of(lines)[: len(kept)] and 390 <= len(kept) <= 400
+        assert again.runs()[0]["batches"] == 2 and again.runs()[0]["ending"] is None
+
+
+def test_a_stopped_collection_waits_for_a_hung_store_as_long_as_its_patience(tmp_path: Path) -> None:
+    store = HungStore(tmp_path / "ticks.duckdb")
+
+    async def act(url: str, feed: Any) -> None:
+        stop = asyncio.Event()
+        collecting = asyncio.create_task(
+            collect(replace(QUICK, url=url, store_patience_seconds=3.0, buffer_rows=10**6), store, stop=stop)
+        )
+        while feed.played < 800:
+            await asyncio.sleep(0.01)
+        stop.set()
+        await asyncio.wait_for(collecting, 60)
+
+    with pytest.raises(CollectError, match=r"patience is 3 s.*has not answered"):
+        asyncio.run(with_feed(sample(), Faults(), None, act))
+    store.let_go.set()
+    for thread in left_behind():
+        thread.join(60)
+    store.close()
+
+
+class LateStore(DuckStore):
+    """A store that answers late, but does, and once says that nothing came of it although it did."""
+
+    def write(self, batch: Batch) -> bool:
+        done = super().write(batch)
+        if batch.number in (2, 4) and done:
+            threading.Event().wait(0.6)
+            if batch.number == 4:
+                raise StoreError("no answer in time")
+        return done
+
+
+def test_a_write_that_comes_back_late_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lobgym.live.writer._SLOW", 0.1)
+    lines = sample()
+    with LateStore(tmp_path / "ticks.duckdb") as store:
+        play(lines, store)
+        assert stored(store) == rows_of(lines)
+        assert store.runs()[0]["ending"] == "end of recording"
+
+
 def test_no_threads_are_left(store: Store) -> None:
     play(sample(first=300), store)
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("lobgym-store")]

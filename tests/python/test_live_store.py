@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from live_session import QUICK, duckdb, play, rows_of, sample, stored
 
+from lobgym.live.errors import CollectError
 from lobgym.live.store import Bar, Batch, Incident, Store, StoreError, Tick, open_store
 
 SERVER = os.environ.get("LOBGYM_TEST_POSTGRES")
@@ -234,6 +238,102 @@ def test_a_server_that_drops_its_connections_gets_every_row_once() -> None:
         play(lines, store, settings=replace(QUICK, store_patience_seconds=20))
         assert dropped == [2, 5]
         assert stored(store) == rows_of(lines)
+
+
+class Line:
+    """A TCP way to the server, which can be cut without either end being told."""
+
+    def __init__(self) -> None:
+        from psycopg import conninfo
+
+        parts = conninfo.conninfo_to_dict(str(SERVER))
+        host, port = str(parts.get("host", "localhost")), int(parts.get("port") or 5432)
+        self._family = socket.AF_UNIX if host.startswith("/") else socket.AF_INET
+        self._address = f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)
+        self._open = threading.Event()
+        self._open.set()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        self._open.clear()
+
+    def _accept(self) -> None:
+        while True:
+            here, _ = self._listening.accept()
+            there = socket.socket(self._family)
+            there.connect(self._address)
+            for ends in ((here, there), (there, here)):
+                threading.Thread(target=self._carry, args=ends, daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        try:
+            while part := source.recv(1 << 16):
+                self._open.wait()
+                target.sendall(part)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+@needs_server
+def test_a_server_that_is_cut_off_silently_ends_the_collection() -> None:
+    from psycopg import conninfo
+
+    lines, line, place = sample(), Line(), postgres_schema()
+    parts = conninfo.conninfo_to_dict(place) | {"host": "127.0.0.1", "port": line.port}
+    store = open_store(f"postgresql:///?{urlencode(parts)}")
+    write = store.write
+
+    def writing(each: Batch) -> bool:
+        if each.number == 4:
+            line.cut()
+        return write(each)
+
+    store.write = writing  # type: ignore[method-assign]
+    with pytest.raises(CollectError, match="has not answered for"):
+        play(lines, store, settings=replace(QUICK, batch_seconds=60.0, store_patience_seconds=2.0))
+    store.close()
+    with open_store(place, read_only=True) as again:
+        kept = stored(again)
+        assert kept == rows_of(lines)[: len(kept)] and 590 <= len(kept) <= 600
+
+
+@needs_server
+def test_a_lock_in_the_server_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    import psycopg
+
+    monkeypatch.setattr("lobgym.live.store.postgres._STATEMENT_MS", 100)
+    lines, place = sample(), postgres_schema()
+    with open_store(place) as store, psycopg.connect(place) as other:
+        write, failed = store.write, list[str]()
+
+        def writing(each: Batch) -> bool:
+            try:
+                if each.number == 3 and not failed:
+                    other.execute("LOCK TABLE ticks IN EXCLUSIVE MODE")
+                return write(each)
+            except StoreError as error:
+                failed.append(str(error))
+                other.rollback()
+                raise
+
+        store.write = writing  # type: ignore[method-assign]
+        play(lines, store)
+        assert any("statement timeout" in each for each in failed)
+        assert stored(store) == rows_of(lines)
+
+
+@needs_server
+def test_what_a_url_says_of_the_network_goes_before() -> None:
+    import psycopg
+
+    for more, expected in (("", "30000"), ("&tcp_user_timeout=7000", "7000")):
+        with open_store(f"{postgres_schema()}{more}", read_only=False) as store:
+            connection = store._connection  # type: ignore[attr-defined]
+            assert isinstance(connection, psycopg.Connection)
+            assert connection.info.get_parameters()["tcp_user_timeout"] == expected
 
 
 @needs_server

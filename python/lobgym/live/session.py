@@ -199,7 +199,7 @@ async def collect(
     synchronising = asyncio.create_task(_keep_synchronised(collector, connected))
     stopping = asyncio.create_task(stop.wait())
     reporting = asyncio.create_task(_report(collector, progress))
-    ending = "stopped"
+    ending, failure = "stopped", None
     try:
         tasks = (writing, receiving, synchronising, stopping)
         done, _ = await asyncio.wait(tasks, timeout=settings.seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -208,14 +208,20 @@ async def collect(
         for task in (receiving, synchronising, stopping, reporting):
             task.cancel()
         await asyncio.gather(receiving, synchronising, stopping, reporting, return_exceptions=True)
-        collector.finish()
+        for task in (receiving, synchronising):
+            if failure is None and not task.cancelled():
+                failure = task.exception()
+        try:
+            collector.finish()
+        except CollectError as error:
+            failure = failure or error
         await writer.close()
-        await writing
-    for task in (receiving, synchronising):
-        if not task.cancelled() and (error := task.exception()) is not None:
-            await asyncio.to_thread(store.end_run, run, f"failed: {error}"[:500])
-            raise error
-    await asyncio.to_thread(store.end_run, run, ending)
+        try:
+            await writing
+        finally:
+            await writer.end(ending if failure is None else f"failed: {failure}"[:500])
+    if failure is not None:
+        raise failure
     return collector
 
 

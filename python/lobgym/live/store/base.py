@@ -52,6 +52,14 @@ class Store(ABC):
         """Lets go of the database; harmless if it is closed."""
 
     @abstractmethod
+    def abandon(self) -> None:
+        """Forgets the database without a word to it, as another thread hangs in it; closed from now on."""
+
+    def hurry(self) -> None:
+        """Has the database itself give up what takes it too long in this transaction, where it can."""
+        return
+
+    @abstractmethod
     def execute(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows that a statement gives."""
 
@@ -162,6 +170,7 @@ class Store(ABC):
 
         def end() -> None:
             with self.transaction():
+                self.hurry()
                 self.execute("UPDATE runs SET ended_ns = %s, ending = %s WHERE run = %s", (time.time_ns(), ending, run))
 
         self._guarded("cannot end a run in", end)
@@ -171,6 +180,7 @@ class Store(ABC):
 
         def write() -> bool:
             with self.transaction():
+                self.hurry()
                 key = (batch.run, batch.number)
                 if self.execute("SELECT 1 FROM batches WHERE run = %s AND batch = %s", key):
                     return False
