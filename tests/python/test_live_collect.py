@@ -153,12 +153,34 @@ def test_a_stalled_connection_is_given_up(store: Store) -> None:
     assert done.causes["stalled"] == 1 and done.causes["connected"] == 2
 
 
+def test_what_an_outage_costs_is_counted_and_its_bars_are_incomplete(store: Store) -> None:
+    lines = sample()
+    messages = [line for line in lines if line.stream is not None]
+    done = play(lines, store, Faults(drop_every=400, drop_loses=150), settings=replace(QUICK, interval_ns=10**8))
+    # Of every 400 messages, the first 150 are lost, but of the first ones.
+    came = [line for n, line in enumerate(messages) if n < 400 or n % 400 >= 150]
+    assert by_kind(stored(store)) == by_kind(rows_of(came))
+    trades = [line.data["t"] for line in messages if line.data.get("e") == "trade"]
+    seen = [line.data["t"] for line in came if line.data.get("e") == "trade"]
+    assert done.lost_trades == seen[-1] - seen[0] + 1 - len(seen) > 0
+    noted = [each.detail for each in store.incidents(1) if each.kind == "lost_trades"]
+    assert done.causes["lost_trades"] == len(noted) and "trades never came: t " in noted[0]
+    assert f"{done.lost_trades} trades lost" in done.line()
+    lost = {line.data["E"] // 100 for line in messages if line.data.get("e") == "trade" and line not in came}
+    bars = {bar.start_ns // 10**8: bar for _, bar in store.bars("binance", "BTCUSDT")}
+    whole = Counter(line.data["E"] // 100 for line in messages if line.data.get("e") == "trade")
+    assert lost and not any(bars[number].complete for number in lost)
+    assert all(bar.trades == whole[number] for number, bar in bars.items() if bar.complete)
+    assert len(trades) > len(seen) and sum(bar.complete for bar in bars.values()) > len(bars) // 2
+
+
 class Rows(Writer):
     """What a collector gives to be written."""
 
     def __init__(self) -> None:
         self.ticks_of_it: list[Tick] = []
         self.noted: list[Incident] = []
+        self.bars_of_it: list[Bar] = []
 
     def tick(self, tick: Tick) -> None:
         self.ticks_of_it.append(tick)
@@ -167,7 +189,7 @@ class Rows(Writer):
         self.noted.append(incident)
 
     def bars(self, bars: list[Bar]) -> None:
-        pass
+        self.bars_of_it += bars
 
 
 def trade(number: int, stamp: int, **more: Any) -> str:
@@ -188,6 +210,46 @@ def test_messages_before_the_first_stamp_have_its_time() -> None:
     collector.frame(trade(2, 1_699_999_999_000))
     found = [(tick.kind, tick.time_ns // 10**6) for tick in rows.ticks_of_it]
     assert found == [(kind, 1_700_000_000_000) for kind in ("snapshot", "best", "trade", "trade")]
+
+
+def incomplete(rows: Rows) -> list[int]:
+    """Which bars of a second say that they are."""
+    return [bar.start_ns // 10**9 - 1_700_000_000 for bar in rows.bars_of_it if not bar.complete]
+
+
+def test_bars_of_an_outage_are_incomplete() -> None:
+    rows = Rows()
+    collector = Collector(Settings(interval_ns=10**9), rows)
+    begin = 1_700_000_000_000
+    for second in range(4):
+        collector.frame(trade(second, begin + 1000 * second))
+    collector.disconnected()
+    # A quote without a stamp does not say how long it took.
+    collector.frame(QUOTE)
+    collector.frame(trade(4, begin + 6_500))
+    for second in range(7, 10):
+        collector.frame(trade(second - 2, begin + 1000 * second))
+    # The first one, and those from the loss to what came behind it.
+    assert incomplete(rows) == [0, 3, 4, 5, 6]
+    assert len(rows.bars_of_it) == 9 and collector.lost_trades == 0
+    # The quote counts from when it can have been the best, and the bars of the outage do not have it.
+    assert [bar.bid is None for bar in rows.bars_of_it] == [True] * 6 + [False] * 3
+    assert [bar.spread is None for bar in rows.bars_of_it] == [True] * 6 + [False] * 3
+
+
+def test_missing_trades_are_counted_and_their_bars_incomplete() -> None:
+    rows = Rows()
+    collector = Collector(Settings(interval_ns=10**9), rows)
+    # 12 and 13 never come; 17 comes late; 20 to 29 never come, at the very end.
+    for number, second in ((10, 0), (11, 1), (14, 3), (15, 4), (16, 5), (18, 6), (17, 6), (19, 7), (30, 8)):
+        collector.frame(trade(number, 1_700_000_000_000 + 1000 * second))
+    assert collector.lost_trades == 2 and collector.causes["lost_trades"] == 1
+    assert rows.noted[-1].detail == "2 trades never came: t 12 to 13"
+    collector.finish()
+    assert collector.lost_trades == 12
+    assert rows.noted[-1].detail == "10 trades never came: t 20 to 29"
+    # Of a late one nobody knows that it comes.
+    assert incomplete(rows) == [0, 1, 2, 3, 5, 6, 7, 8]
 
 
 @pytest.mark.parametrize(
@@ -290,7 +352,7 @@ def test_a_bar_has_the_quote_at_its_end_unless_it_was_lost() -> None:
         (0, 7.0, 1.0, 8.0, 2.0),
         (10, 7.0, 1.0, 8.0, 2.0),
     ]
-    builder.quote_lost()
+    builder.lost()
     (lost,) = builder.finish()
     assert (lost.bid, lost.bid_size, lost.ask, lost.ask_size, lost.quotes) == (None, None, None, None, 1)
 

@@ -9,7 +9,7 @@ from collections.abc import Hashable
 
 from lobgym.live.bars import BarBuilder
 from lobgym.live.bars_file import BarsFile
-from lobgym.live.chain import Chain, Numbers, Verdict
+from lobgym.live.chain import Chain, Numbers, Trades, Verdict
 from lobgym.live.messages import Event, MalformedMessage, parse_message, parse_snapshot
 from lobgym.live.settings import Settings
 from lobgym.live.store import Incident, Tick
@@ -62,7 +62,9 @@ class Collector:
         #: Set when the book is stale: a snapshot is wanted.
         self.stale = asyncio.Event()
         self.stale.set()
-        self._chain = Chain()
+        self._chain, self._trades = Chain(), Trades()
+        #: When the connection was lost, until something that came over another has a stamp.
+        self._lost_ns: int | None = None
         self._bars = BarBuilder(settings.interval_ns)
         self._seen = {kind: _Seen() for kind in ("depth", "best", "trade")}
         self._sequence = self._incidents = self._frames = 0
@@ -74,6 +76,11 @@ class Collector:
         #: Depth updates behind one that is missing, and since when.
         self._early: dict[Numbers, tuple[Event, int]] = {}
         self._early_since = 0.0
+
+    @property
+    def lost_trades(self) -> int:
+        """Trades that never came, by their numbers."""
+        return self._trades.lost
 
     def incident(self, kind: str, detail: str) -> None:
         """Counts what happened and notes it, with where."""
@@ -155,13 +162,30 @@ class Collector:
             event.payload,
         )
         self.kinds[event.kind] += 1
-        bars = self._bars.add(tick)
+        gap = event.kind == "trade" and self._trades.take(event.last_id or 0)
+        resumes = self._resumes(event, received_ns)
+        if resumes:
+            self._lost_ns = None
+        bars = self._bars.add(tick, resumes=resumes, gap=gap)
         if bars:
             self.bars += len(bars)
             self._writer.bars(bars)
         self._writer.tick(tick)
+        if event.kind == "trade":
+            self._note_lost_trades()
         if bars and self._bars_file is not None:
             self._bars_file.append(bars)
+
+    def _resumes(self, event: Event, received_ns: int) -> bool:
+        """Whether it is the first message behind an outage that says what time it is by now, at the exchange."""
+        if self._lost_ns is None or event.kind not in self._seen:
+            return False
+        # Depth updates may have waited since before it.
+        return received_ns >= self._lost_ns and event.exchange_ms is not None
+
+    def _note_lost_trades(self, *, at_once: bool = False) -> None:
+        for first, last in self._trades.given_up(at_once=at_once):
+            self.incident("lost_trades", f"{last - first + 1} trades never came: t {first} to {last}")
 
     def _depth(self, event: Event, received_ns: int) -> None:
         numbers = (event.first_id or 0, event.last_id or 0, event.previous_id)
@@ -235,13 +259,15 @@ class Collector:
         return fits
 
     def disconnected(self) -> None:
-        """What comes next may be anything; the numbers of depth updates will tell."""
-        self._bars.quote_lost()
+        """What comes next may be anything; the numbers of depth updates and trades will tell."""
+        self._lost_ns = time.time_ns()
+        self._bars.lost()
 
     def finish(self) -> None:
         """Writes what has begun. Not the last bar into the file of bars: its interval is not over, and another run may see its end."""
         self.give_up_missing()
         self._place_unstamped()
+        self._note_lost_trades(at_once=True)
         bars = self._bars.finish()
         self.bars += len(bars)
         self._writer.bars(bars)
@@ -256,4 +282,5 @@ class Collector:
             written += f"; {self._bars_file.written} bars in {self._bars_file.path}"
             if self._bars_file.skipped:
                 written += f" ({self._bars_file.skipped} were there)"
-        return f"{kinds or 'no message yet'}; {self.bars} bars; {written}{skew}{'; ' if causes else ''}{causes}"
+        lost = f"; {self._trades.lost} trades lost" if self._trades.lost else ""
+        return f"{kinds or 'no message yet'}; {self.bars} bars; {written}{skew}{lost}{'; ' if causes else ''}{causes}"
