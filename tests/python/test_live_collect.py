@@ -357,6 +357,22 @@ def test_a_bar_has_the_quote_at_its_end_unless_it_was_lost() -> None:
     assert (lost.bid, lost.bid_size, lost.ask, lost.ask_size, lost.quotes) == (None, None, None, None, 1)
 
 
+def test_a_quote_counts_until_the_connection_is_lost() -> None:
+    def tick(kind: str, time_ns: int, spread: float) -> Tick:
+        best = (5.0, 1.0, 5.0 + spread, 2.0) if kind == "best" else (None,) * 4
+        price = (1.0, 1.0, "buy") if kind == "trade" else (None,) * 3
+        return Tick(*(time_ns + 1, kind, time_ns, time_ns, None, time_ns, time_ns, None), *price, *best, None)
+
+    builder = BarBuilder(10)
+    builder.add(tick("best", 0, 1.0))
+    builder.add(tick("trade", 8, 0.0))
+    builder.lost()
+    builder.add(tick("best", 9, 3.0))
+    (bar,) = builder.add(tick("trade", 11, 0.0))
+    assert bar.spread == pytest.approx((8 * 1 + 1 * 3) / 9)
+    assert bar.imbalance == pytest.approx(-1 / 3)
+
+
 class AbsentStore(DuckStore):
     """A store that goes away for some batches, once before and once after its commit."""
 

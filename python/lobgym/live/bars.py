@@ -30,7 +30,8 @@ class BarBuilder:
         #: The tick that it came in.
         self._best: Tick | None = None
         self._quote_id = -1
-        self._since = 0
+        #: Until when the quote is counted, and when the latest tick was.
+        self._since = self._latest_ns = 0
         #: Whether nothing is known of what happens: behind :meth:`lost`.
         self._blind = False
         self._weight = self._spread = self._imbalance = 0.0
@@ -60,8 +61,8 @@ class BarBuilder:
         return bar
 
     def lost(self) -> None:
-        """The connection is gone: no quote is known from here on, until the next one, and what is traded is not seen."""
-        self._hold_until(self._since)
+        """The connection is gone: no quote is known from the latest tick on, until the next one, and what is traded is not seen."""
+        self._hold_until(self._latest_ns)
         self._quote = self._best = None
         self._blind = True
         if self._bar is not None:
@@ -79,7 +80,7 @@ class BarBuilder:
         return done
 
     def _add(self, tick: Tick, complete: bool) -> list[Bar]:
-        start = tick.time_ns - tick.time_ns % self.interval_ns
+        start, self._latest_ns = tick.time_ns - tick.time_ns % self.interval_ns, tick.time_ns
         done: list[Bar] = []
         bar = self._bar
         if bar is None:
