@@ -205,8 +205,8 @@ def test_messages_before_the_first_stamp_have_its_time() -> None:
     collector = Collector(Settings(), rows)
     collector.snapshot('{"lastUpdateId":5,"bids":[],"asks":[]}')
     collector.frame(QUOTE)
-    assert rows.ticks_of_it == []
     collector.frame(trade(1, 1_700_000_000_000))
+    assert rows.ticks_of_it == [], "one stamp alone may be wrong"
     collector.frame(trade(2, 1_699_999_999_000))
     found = [(tick.kind, tick.time_ns // 10**6) for tick in rows.ticks_of_it]
     assert found == [(kind, 1_700_000_000_000) for kind in ("snapshot", "best", "trade", "trade")]
@@ -255,7 +255,7 @@ def test_missing_trades_are_counted_and_their_bars_incomplete() -> None:
 @pytest.mark.parametrize(
     ("frame", "reason"),
     [
-        (trade(2, 1_700_090_000_000), "E is 1700090000000, 90000 s ahead; legal: less than a day"),
+        (trade(2, 9_000_000_000_000), "s ahead of the local clock; legal: less than a day"),
         (trade(2, -1), "E is -1; legal: an integer from 0 to"),
         (trade(2, 1, p="nan"), "p is 'nan'; legal: a finite positive number in a text"),
         (trade(2, 1, p="-3"), "p is '-3'"),
@@ -276,10 +276,98 @@ def test_missing_trades_are_counted_and_their_bars_incomplete() -> None:
 def test_what_cannot_be_is_refused_with_the_reason(frame: str | bytes, reason: str) -> None:
     rows = Rows()
     collector = Collector(Settings(), rows)
-    collector.frame(trade(1, 1_700_000_000_000))
+    for number in (0, 1):
+        collector.frame(trade(number, 1_700_000_000_000))
     collector.frame(frame)
-    assert len(rows.ticks_of_it) == 1 and collector.causes["malformed"] == 1
-    assert reason in rows.noted[0].detail and "frame 2, behind sequence 1" in rows.noted[0].detail
+    assert len(rows.ticks_of_it) == 2 and collector.causes["malformed"] == 1
+    assert reason in rows.noted[0].detail and "frame 3, behind sequence 2" in rows.noted[0].detail
+
+
+BEGIN = 1_700_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("stamps", "kept"),
+    [
+        # A wrong one, ahead by an hour or a week, at any place; the first one also if it is long before.
+        ([0, 1, 3600, 2, 3], [0, 1, 2, 3]),
+        ([0, 1, 604_800, 2, 3], [0, 1, 2, 3]),
+        ([3600, 0, 1, 2], [0, 1, 2]),
+        ([-1_000_000_000, 0, 1, 2], [0, 1, 2]),
+        ([0, 1, 2, 604_800], [0, 1, 2]),
+        # A pause of the recording; messages that are rare; one alone; late ones.
+        ([0, 1, 3600, 3601, 3602], [0, 1, 3600, 3601, 3602]),
+        ([0, 300, 600, 900], [0, 300, 600, 900]),
+        ([0], [0]),
+        ([0, 1, 2, 604_800, 604_801], [0, 1, 2, 604_800, 604_801]),
+        ([0, 30, 10, 31], [0, 30, 10, 31]),
+    ],
+)
+def test_a_wrong_stamp_does_not_stop_the_clock(stamps: list[int], kept: list[int]) -> None:
+    rows = Rows()
+    collector = Collector(Settings(), rows)
+    for number, stamp in enumerate(stamps):
+        collector.frame(trade(number, BEGIN + 1000 * stamp))
+    collector.finish()
+    found = [tick.exchange_ms for tick in rows.ticks_of_it]
+    assert found == [BEGIN + 1000 * stamp for stamp in kept]
+    assert rows.ticks_of_it[-1].time_ns == max(each for each in found if each) * 10**6
+    refused = [each.detail for each in rows.noted if each.kind == "malformed"]
+    assert len(refused) == len(stamps) - len(kept)
+    assert all(" s from the message b" in each and "behind sequence " in each for each in refused)
+
+
+def quote(number: int) -> str:
+    return QUOTE.replace('"u":1', f'"u":{number}')
+
+
+def test_a_stream_without_stamps_goes_by_the_local_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lobgym.live.collector._MOST_UNSTAMPED", 50)
+    now = [BEGIN * 10**6]
+    monkeypatch.setattr("lobgym.live.collector.time.time_ns", lambda: now[0])
+    rows = Rows()
+    collector = Collector(Settings(interval_ns=10**9), rows)
+    for number in range(120):
+        collector.frame(quote(number))
+        now[0] += 10**8
+        assert (len(rows.ticks_of_it) == 0) == (number < 49)
+    assert [tick.last_id for tick in rows.ticks_of_it] == list(range(120)), "in order"
+    assert [tick.sequence for tick in rows.ticks_of_it] == list(range(1, 121))
+    assert all(tick.time_ns == tick.received_ns for tick in rows.ticks_of_it)
+    assert len(rows.bars_of_it) == 11 and all(bar.quotes == 10 for bar in rows.bars_of_it)
+    # An outage ends with what comes over the next connection.
+    collector.disconnected()
+    now[0] += 3 * 10**9
+    for number in range(120, 150):
+        collector.frame(quote(number))
+        now[0] += 10**8
+    # The bar of the loss, those without anything, and the one of the first message.
+    assert [bar.complete for bar in rows.bars_of_it] == [False] + [True] * 10 + [False] * 5 + [True]
+    # A stamp takes over; time never goes back.
+    collector.frame(trade(1, BEGIN + 60_000))
+    collector.frame(trade(2, BEGIN + 60_001))
+    collector.frame(quote(150))
+    assert [tick.time_ns for tick in rows.ticks_of_it[-3:]] == [(BEGIN + 60_000 + n) * 10**6 for n in (0, 1, 1)]
+
+
+def test_a_stamp_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = Rows()
+    collector = Collector(Settings(), rows)
+    collector.frame(quote(1))
+    collector.look()
+    assert rows.ticks_of_it == []
+    monkeypatch.setattr("lobgym.live.collector._UNSTAMPED_SECONDS", -1.0)
+    collector.look()
+    collector.frame(quote(2))
+    assert [tick.last_id for tick in rows.ticks_of_it] == [1, 2]
+    assert all(tick.time_ns == tick.received_ns for tick in rows.ticks_of_it)
+    # The only stamp there was is a clock as well.
+    rows = Rows()
+    collector = Collector(Settings(), rows)
+    collector.frame(quote(1))
+    collector.frame(trade(1, BEGIN))
+    collector.look()
+    assert [tick.time_ns for tick in rows.ticks_of_it] == [BEGIN * 10**6] * 2
 
 
 def naive_bars(collected: list[Tick], interval: int) -> dict[int, Any]:

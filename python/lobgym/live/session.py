@@ -95,8 +95,7 @@ class _Watch:
     async def run(self, connection: ClientConnection) -> None:
         while True:
             await asyncio.sleep(min(self._seconds / 4, self._collector.settings.reorder_seconds, 1.0))
-            if self._collector.overdue():
-                self._collector.give_up_missing()
+            self._collector.look()
             if time.monotonic() - self.latest > self._seconds:
                 self.stalled = True
                 connection.transport.abort()
