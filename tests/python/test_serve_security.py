@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from serve_session import Client, serving, start, write_bars
+from serve_session import Client, httpx, serving, start, until, write_bars
 
 from lobgym.serve.errors import ServeError
+from lobgym.serve.ledger import Ledger
 from lobgym.serve.limits import Buckets
 from lobgym.serve.places import Places
 from lobgym.serve.settings import is_loopback, load
@@ -182,6 +185,105 @@ def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
         answer = raw(client, b"POST /api/data/stop HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n{")
         assert answer.split(b" ")[1] == b"408"
         assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("request_line", ["GET /api/health", "HEAD /docs", "POST /api/health", "GET /api/jobs"])
+@pytest.mark.parametrize("body", ["Content-Length: 5", "Transfer-Encoding: chunked"])
+def test_no_body_is_waited_for_where_none_belongs(request_line: str, body: str, tmp_path: Path) -> None:
+    with serving(tmp_path, body_seconds=1_000.0, max_requests=1) as client:
+        answer = raw(client, f"{request_line} HTTP/1.1\r\nHost: 127.0.0.1\r\n{body}\r\n\r\n".encode())
+        assert answer.split(b" ")[1] == b"400" and b"connection: close" in answer.lower()
+        # One without anything in it is none.
+        assert client.get("/api/health", headers={"Content-Length": "0"}).status_code == 200
+
+
+def test_strangers_cannot_hold_the_places_of_those_who_have_the_token(tmp_path: Path) -> None:
+    with serving(tmp_path, token=TOKEN, body_seconds=1_000.0, max_requests=2) as client:
+        port, held = client.base_url.port, []
+        for line in ("GET /api/health", "GET /docs", "POST /api/health", "POST /api/data/stop"):
+            for _ in range(2):
+                held.append(socket.create_connection(("127.0.0.1", port or 80), timeout=10))
+                held[-1].sendall(f"{line} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n\r\n".encode())
+        # Each has been looked at: it is answered.
+        assert {each.recv(12)[9:] for each in held} == {b"400", b"401"}
+        assert client.get("/api/jobs", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+        for each in held:
+            each.close()
+
+
+def test_strangers_have_a_rate_of_their_own(tmp_path: Path) -> None:
+    with serving(tmp_path, token=TOKEN, rate_per_second=0.001, rate_burst=3) as client:
+        known = {"Authorization": f"Bearer {TOKEN}"}
+        assert [client.get("/api/jobs").status_code for _ in range(5)] == [401, 401, 401, 429, 429]
+        assert client.get("/api/health").status_code == 429
+        assert [client.get("/api/health", headers=known).status_code for _ in range(2)] == [200, 200]
+        assert [client.get("/api/jobs", headers=known).status_code for _ in range(2)] == [200, 429]
+
+
+def test_a_proxy_that_is_trusted_says_for_whom_it_asks(tmp_path: Path) -> None:
+    def statuses(client: Client) -> list[int]:
+        return [
+            client.get("/api/health", headers={"X-Forwarded-For": f"203.0.113.{each}"}).status_code
+            for each in (1, 1, 2)
+        ]
+
+    limit: dict[str, Any] = {"rate_per_second": 0.001, "rate_burst": 1}
+    with serving(tmp_path, **limit, trusted_proxies=("127.0.0.0/8",)) as client:
+        assert statuses(client) == [200, 429, 200]
+    for proxies in ((), ("10.0.0.1",)):
+        with serving(tmp_path, **limit, trusted_proxies=proxies) as client:
+            assert statuses(client) == [200, 429, 429]
+
+
+@pytest.mark.parametrize(
+    ("begin", "used"), [(b"", False), (b"GET / HTTP/1.1\r\nHost: 127", False), (b"GET / HT", True)]
+)
+def test_a_head_that_does_not_come_ends_the_connection(begin: bytes, used: bool, tmp_path: Path) -> None:
+    with (
+        serving(tmp_path, body_seconds=0.3) as client,
+        socket.create_connection(("127.0.0.1", client.base_url.port or 80), timeout=60) as connection,
+    ):
+        if used:
+            connection.sendall(b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+        connection.sendall(begin)
+        while connection.recv(65_536):
+            pass
+
+
+def test_a_slow_answer_is_not_taken_for_a_head_that_does_not_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = Ledger.jobs
+    with serving(tmp_path, body_seconds=0.2) as client:
+        monkeypatch.setattr("lobgym.serve.ledger.Ledger.jobs", lambda *a, **b: time.sleep(1) or jobs(*a, **b))
+        assert client.get("/api/jobs").status_code == 200
+        monkeypatch.undo()
+
+
+def test_connections_are_so_many_at_most(tmp_path: Path) -> None:
+    with serving(tmp_path, max_connections=3) as client:
+        port = client.base_url.port or 80
+        held = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(3)]
+        # The server has seen them.
+        for each in held:
+            each.sendall(b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert each.recv(12) == b"HTTP/1.1 200"
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as further:
+            with contextlib.suppress(ConnectionResetError):
+                assert further.recv(1) == b""
+        for each in held:
+            each.close()
+        until(lambda: not closes(client))
+        assert client.get("/api/health").status_code == 200
+
+
+def closes(client: Client) -> bool:
+    """Whether the server ends a connection at once."""
+    try:
+        return client.get("/api/health").status_code != 200
+    except httpx.TransportError:
+        return True
 
 
 def test_an_answer_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,7 @@ def test_files_are_toml_or_yaml_and_can_be_named(nowhere: Path, monkeypatch: pyt
         ("a.json", "{}", "legal: a file .toml, .yaml or .yml"),
         ("a.yaml", "token: short", "token is (not shown); legal: 16 or more printable characters"),
         ("a.yaml", "rate_per_second: .nan", "rate_per_second"),
+        ("a.yaml", "trusted_proxies: ['*']", "legal: IP addresses, or networks as 10.0.0.0/8"),
     ],
 )
 def test_wrong_files_are_named(name: str, text: str, message: str, nowhere: Path) -> None:

@@ -61,6 +61,7 @@ def _serve(settings: Settings) -> int:
     import uvicorn
 
     from lobgym.serve.app import create_app
+    from lobgym.serve.connections import configuration
     from lobgym.serve.events import Streams
     from lobgym.serve.service import Service
 
@@ -87,17 +88,7 @@ def _serve(settings: Settings) -> int:
             print(f"http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
             _say(f"serving; jobs are in {settings.state}; /docs lists what can be asked; Ctrl-C ends it")
 
-    config = uvicorn.Config(
-        create_app(service, streams),
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        lifespan="off",
-        timeout_keep_alive=10,
-        timeout_graceful_shutdown=5,
-        ws="none",
-    )
+    config = configuration(create_app(service, streams), settings)
     try:
         server = Server(config)
         server.run(sockets=[address])

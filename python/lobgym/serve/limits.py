@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lobgym.serve.errors import ServeError
-from lobgym.serve.security import Gate
+from lobgym.serve.security import OPEN_PATHS, Gate
 from lobgym.serve.settings import Settings
 
 __all__ = ["Buckets", "Limits", "answer"]
@@ -61,7 +61,9 @@ class Limits:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app, self._settings = app, settings
         self._gate = Gate(settings)
-        self._buckets = Buckets(settings.rate_per_second, settings.rate_burst)
+        # Those without the token may be anybody, and as many as they like: they take nothing away from those who have it.
+        self._known = Buckets(settings.rate_per_second, settings.rate_burst)
+        self._strangers = Buckets(settings.rate_per_second, settings.rate_burst)
         self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,8 +75,7 @@ class Limits:
             await self._app(scope, receive, send)
             return
         try:
-            self._buckets.take((scope.get("client") or ("-", 0))[0])
-            self._gate.check(scope)
+            self._check(scope)
             if self._running >= self._settings.max_requests:
                 raise ServeError("too many requests at once", status=429, retry_after=_BUSY)
             self._running += 1
@@ -85,10 +86,23 @@ class Limits:
                 self._running -= 1
         except ServeError as error:
             response = answer(error)
-            if error.status in (408, 413):
+            if error.status in (400, 408, 413):
                 # What else was sent is not read.
                 response.headers["Connection"] = "close"
             await response(scope, receive, send)
+
+    def _check(self, scope: Scope) -> None:
+        """Who it is, and whether there were too many of theirs."""
+        client = (scope.get("client") or ("-", 0))[0]
+        try:
+            known = self._gate.check(scope)
+        except ServeError:
+            self._strangers.take(client)
+            raise
+        (self._known if known else self._strangers).take(client)
+        # None is waited for where nothing is done with it: a slot could be held by who is nobody.
+        if (scope["method"] in ("GET", "HEAD") or scope["path"] in OPEN_PATHS) and _has_body(scope):
+            raise ServeError("body", legal="none here", status=400)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         most = self._settings.max_body_bytes
@@ -131,6 +145,11 @@ class Limits:
                 raise
             legal = f"{self._settings.request_seconds:g} seconds at most"
             raise ServeError("the answer took too long", legal=legal, status=503, retry_after=5) from None
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return headers.get("content-length", "0").strip("0") != "" or "transfer-encoding" in headers
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

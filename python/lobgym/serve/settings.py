@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     state: Path = Field(Path("lobgym-data"), description="directory for jobs, runs, stores, bars, trades and logs")
     token: SecretStr | None = Field(None, description="what requests must bring (Authorization: Bearer TOKEN)")
     allowed_hosts: Names = Field((), description="further names that this server is called by, on loopback")
+    trusted_proxies: Names = Field(
+        (), description="addresses or networks of proxies that say for whom they ask (X-Forwarded-For)"
+    )
     allowed_feed_hosts: Names = Field((), description="hosts to collect from, besides the venue's own and loopback")
     lobgym_binary: Path | None = Field(None, description="the command lobgym; else target/release here, else on PATH")
     presets: Path | None = Field(
@@ -56,18 +59,29 @@ class Settings(BaseSettings):
     rate_per_second: Positive = Field(50.0, description="requests of a client, lasting")
     rate_burst: Count = Field(100, description="requests of a client, at once")
     max_requests: Count = Field(256, description="requests that are answered at the same time")
+    max_connections: Count = Field(768, description="that are open at the same time")
     max_streams: Count = Field(64, description="streams of events that are open at the same time")
     max_body_bytes: Count = Field(65_536, description="of a request")
-    body_seconds: Positive = Field(10.0, description="for a request's body to come")
+    body_seconds: Positive = Field(10.0, description="for a request's head, and then its body, to come")
     request_seconds: Positive = Field(30.0, description="for an answer to begin")
     heartbeat_seconds: Positive = Field(15.0, description="between two signs of life of a stream of events")
 
-    @field_validator("allowed_hosts", "allowed_feed_hosts", mode="before")
+    @field_validator("allowed_hosts", "trusted_proxies", "allowed_feed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         names = value.split(",") if isinstance(value, str) else value
         if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
             return tuple(name.strip().lower() for name in names if name.strip())
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ipaddress.ip_network(each)
+            except ValueError:
+                raise ValueError("IP addresses, or networks as 10.0.0.0/8") from None
         return value
 
     @field_validator("token")
