@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -269,9 +270,11 @@ def test_connections_are_so_many_at_most(tmp_path: Path) -> None:
         for each in held:
             each.sendall(b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             assert each.recv(12) == b"HTTP/1.1 200"
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as further:
-            with contextlib.suppress(ConnectionResetError):
-                assert further.recv(1) == b""
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=60) as further,
+            contextlib.suppress(ConnectionResetError),
+        ):
+            assert further.recv(1) == b""
         for each in held:
             each.close()
         until(lambda: not closes(client))
@@ -287,11 +290,21 @@ def closes(client: Client) -> bool:
 
 
 def test_an_answer_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(tmp_path, request_seconds=0.2) as client:
-        monkeypatch.setattr("lobgym.serve.ledger.Ledger.jobs", lambda *_args, **_more: time.sleep(1) or [])
-        answer = client.get("/api/jobs")
-        assert answer.status_code == 503 and "retry-after" in answer.headers
-        monkeypatch.undo()
+    let_go = threading.Event()
+    with serving(tmp_path, request_seconds=0.2, max_requests=2) as client:
+        monkeypatch.setattr("lobgym.serve.ledger.Ledger.jobs", lambda *_args, **_more: let_go.wait(300) and [])
+        try:
+            # Answered while the thread that should have answered still hangs.
+            for _ in range(2):
+                answer = client.get("/api/jobs")
+                assert answer.status_code == 503 and "retry-after" in answer.headers
+                assert answer.json()["error"] == "the answer took too long"
+            # Its place is taken until it has come back.
+            assert client.get("/api/health").json()["error"] == "too many requests at once"
+        finally:
+            let_go.set()
+            monkeypatch.undo()
+        until(lambda: client.get("/api/health").status_code == 200)
         assert client.get("/api/jobs").status_code == 200
 
 
