@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lobgym.serve.binary import find_binary
+from lobgym.serve.collected import Collected
 from lobgym.serve.errors import ServeError
 from lobgym.serve.ledger import Job
 from lobgym.serve.logs import lines_backwards, position_of
@@ -174,8 +175,8 @@ def last_metrics(directory: Path) -> Row | None:
 class Views:
     """Reads what is in a state directory."""
 
-    def __init__(self, settings: Settings, places: Places) -> None:
-        self._settings, self._places = settings, places
+    def __init__(self, settings: Settings, places: Places, collected: Collected) -> None:
+        self._settings, self._places, self._collected = settings, places, collected
         self._statuses: dict[str, tuple[float, Row | None]] = {}
         self._asking = threading.Lock()
 
@@ -205,7 +206,8 @@ class Views:
         share = None
         if seconds is not None and job.started is not None:
             share = min(1.0, ((job.ended or time.time()) - job.started) / seconds)
-        return {"progress": share, "latest": bars[-1] if bars else None, "bars": bars[-points:] if points else []}
+        own = {"latest": bars[-1] if bars else None, "bars": bars[-points:] if points else []}
+        return {"progress": share, "bars_written": self._collected.count(job)} | own
 
     def _training(self, job: Job, points: int) -> Row:
         directory = self._places.inside("runs", job.id)

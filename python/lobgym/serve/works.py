@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from lobgym.serve.binary import find_binary, find_presets
+from lobgym.serve.collected import Collected
 from lobgym.serve.errors import ServeError
 from lobgym.serve.jobs import Work
 from lobgym.serve.ledger import Job, Kind, Ledger
@@ -28,8 +29,8 @@ class Collecting:
     kind: Kind = "collection"
     stop_signal = signal.SIGTERM
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, places: Places, ledger: Ledger) -> None:
+        self._places, self._collected = places, Collected(places, ledger)
 
     def most(self, settings: Settings) -> int:
         """See :class:`Work`."""
@@ -42,6 +43,7 @@ class Collecting:
     def command(self, job: Job) -> list[str]:
         """See :class:`Work`."""
         request, name = job.request, job.request["store"]
+        self._collected.begin(job)
         command = [sys.executable, "-m", "lobgym.live", "collect"]
         command += ["--venue", request["venue"], "--symbol", request["symbol"], "--interval", request["interval"]]
         command += ["--store", str(self._places.store(name))]
@@ -169,5 +171,9 @@ class Trading:
 
 def works(settings: Settings, places: Places, ledger: Ledger) -> dict[Kind, Work]:
     """All kinds."""
-    kinds: tuple[Work, ...] = (Collecting(places), Training(settings, places), Trading(settings, places, ledger))
+    kinds: tuple[Work, ...] = (
+        Collecting(places, ledger),
+        Training(settings, places),
+        Trading(settings, places, ledger),
+    )
     return {work.kind: work for work in kinds}
