@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serve_session import Client, httpx, serving, start, until, write_bars
+from serve_session import Client, Server, ended, httpx, serving, start, until, write_bars
 
 from lobgym.serve.errors import ServeError
 from lobgym.serve.ledger import Ledger
@@ -357,12 +357,43 @@ def test_errors_of_the_server_tell_nothing_of_it(
 
 
 def test_the_state_directory_is_closed_to_others(tmp_path: Path) -> None:
+    state = tmp_path / "state"
     old = os.umask(0o022)
     try:
-        Places(tmp_path / "state")
+        Places(state)
+        assert state.stat().st_mode & 0o077 == 0
+        # One that is there already: of an earlier server, with bars put into it by hand, or empty.
+        state.chmod(0o755)
+        (state / "jobs.sqlite-wal").touch()
+        Places(state)
+        assert state.stat().st_mode & 0o077 == 0
+        # What has other things in it is somebody's business, and maybe not only ours.
+        for mode in (0o755, 0o750, 0o701):
+            (state / "letters").touch()
+            state.chmod(mode)
+            with pytest.raises(ServeError, match=f"chmod 700 {state}"):
+                Places(state)
+            assert state.stat().st_mode & 0o777 == mode
+        state.chmod(0o700)
+        Places(state)
     finally:
         os.umask(old)
-    assert (tmp_path / "state").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to give a directory away")
+def test_a_state_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12_345, -1)
+    with pytest.raises(ServeError, match="a directory of the user who runs the server"):
+        Places(tmp_path)
+
+
+def test_what_the_server_and_its_jobs_write_is_for_its_owner_alone(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        ended(server.client, start(server.client), "finished")
+        files = {path: path.stat().st_mode for path in (tmp_path / "state").rglob("*") if path.is_file()}
+    names = {path.name.partition(".")[2] for path in files}
+    assert {"sqlite", "log", "pid"} <= names and any("runs" in path.parts for path in files)
+    assert [str(path) for path, mode in files.items() if mode & 0o077] == []
 
 
 def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:

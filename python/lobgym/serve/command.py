@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import socket
 import sys
@@ -68,6 +69,8 @@ def _serve(settings: Settings) -> int:
     # uvicorn ends at the first signal and sends it again when it has ended: then there is still the service to close.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _Once())
+    # Also of what the jobs write: the state directory may be moved, or opened, by somebody.
+    os.umask(0o077)
     address = _bound(settings)
     service = Service.open(settings)
     streams = Streams(service)
