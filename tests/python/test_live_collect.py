@@ -602,6 +602,59 @@ def test_a_write_that_comes_back_late_is_written_once(tmp_path: Path, monkeypatc
         assert store.runs()[0]["ending"] == "end of recording"
 
 
+class RestartedStore(DuckStore):
+    """A store that is away when the collection is over."""
+
+    refused = 0
+
+    def end_run(self, run: int, ending: str, skew_ns: int | None = None) -> None:
+        if self.refused < 2:
+            self.refused += 1
+            raise StoreError("the server was restarted")
+        super().end_run(run, ending, skew_ns)
+
+
+def test_the_end_of_a_run_is_noted_although_the_store_was_away(tmp_path: Path) -> None:
+    with RestartedStore(tmp_path / "ticks.duckdb") as store:
+        play(sample(first=300), store)
+        assert store.refused == 2 and store.runs()[0]["ending"] == "end of recording"
+
+
+def test_a_run_has_the_least_skew_of_its_bars(store: Store) -> None:
+    done = play(sample(), store)
+    (run,) = store.runs()
+    least = min(bar.skew_ns for _, bar in store.bars("binance", "BTCUSDT") if bar.skew_ns is not None)
+    assert run["skew_ns"] == done.skew_ns == least
+
+
+def test_a_failure_at_the_very_end_costs_no_rows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish = Collector.finish
+
+    def failing(self: Collector) -> None:
+        finish(self)
+        raise CollectError("cannot write to bars.csv")
+
+    monkeypatch.setattr(Collector, "finish", failing)
+    lines = sample()
+    with pytest.raises(CollectError, match=r"cannot write to bars\.csv"):
+        play(lines, store, settings=replace(QUICK, batch_seconds=60.0))
+    assert stored(store) == rows_of(lines)
+    assert store.runs()[0]["ending"] == "failed: cannot write to bars.csv"
+
+
+def test_a_failure_between_messages_ends_the_collection(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(self: Collector) -> None:
+        if sum(self.kinds.values()) >= 700:
+            raise CollectError("cannot write to bars.csv")
+
+    monkeypatch.setattr(Collector, "look", failing)
+    lines = sample()
+    with pytest.raises(CollectError, match=r"cannot write to bars\.csv"):
+        play(lines, store, Faults(stall_after=700))
+    kept = stored(store)
+    assert kept == rows_of(lines)[: len(kept)] and len(kept) >= 690
+
+
 def test_no_threads_are_left(store: Store) -> None:
     play(sample(first=300), store)
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("lobgym-store")]

@@ -269,7 +269,7 @@ def test_a_store_of_an_older_version_is_upgraded(tmp_path: Path) -> None:
     assert refused.returncode == 1 and "`lobgym store upgrade` brings it to that" in refused.stderr
     for _ in range(2):
         done = command("store", "upgrade", store)
-        assert (done.returncode, done.stdout) == (0, f"{store} has a schema of version 2\n"), done.stderr
+        assert (done.returncode, done.stdout) == (0, f"{store} has a schema of version 3\n"), done.stderr
     assert command("store", "info", store).returncode == 0
 
 
@@ -277,6 +277,14 @@ def test_a_store_of_an_older_version_is_upgraded(tmp_path: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["collect", "--interval", "5x"], 1, "interval is '5x'; legal: a number and ms, s, m or h"),
+        (
+            ["collect", "--url", "ws://[bad"],
+            1,
+            "url is 'ws://[bad'; legal: ws://..., wss://..., with a host, and a port",
+        ),
+        (["collect", "--url", "ws://127.0.0.1:99999"], 1, "url is 'ws://127.0.0.1:99999'; legal: ws://"),
+        (["collect", "--url", "ws://127.0.0.1:abc/x"], 1, "url is 'ws://127.0.0.1:abc/x'; legal: ws://"),
+        (["collect", "--snapshot-url", "http://h:0"], 1, "snapshot_url is 'http://h:0'; legal: http://"),
         (["collect", "--venue", "nyse"], 2, "invalid choice: 'nyse'"),
         (["collect", "--store", "mysql://x"], 1, "store is 'mysql://x'; legal: a path, or postgresql://..."),
         (["replay-feed", "nothing.gz", "--port", "0"], 1, "cannot read nothing.gz"),

@@ -141,7 +141,7 @@ def test_another_version_is_refused(store: Store, place: str) -> None:
         store.execute("UPDATE store_format SET version = 99")
     store.close()
     for read_only in (False, True):
-        with pytest.raises(StoreError, match=r"schema of version 99; legal: 2$"):
+        with pytest.raises(StoreError, match=r"schema of version 99; legal: 3$"):
             open_store(place, read_only=read_only)
 
 
@@ -179,7 +179,7 @@ def make_version_1(place: str) -> None:
 
 def test_a_store_of_version_1_is_brought_to_this_one(place: str, tmp_path: Path) -> None:
     make_version_1(place)
-    with pytest.raises(StoreError, match=r"schema of version 1; legal: 2; `lobgym store upgrade` brings it to that"):
+    with pytest.raises(StoreError, match=r"schema of version 1; legal: 3; `lobgym store upgrade` brings it to that"):
         open_store(place, read_only=True)
     bars = [Bar(2 * 10**9, 10**9, 1.5, 2.5, 0.5, 2.0, 7.25, 3, 4, 0.01, -0.5, 12, True)]
     for _ in range(2):
@@ -195,6 +195,29 @@ def test_a_store_of_version_1_is_brought_to_this_one(place: str, tmp_path: Path)
         assert opened.export_parquet("bars", target) == 2
     found = duckdb.sql(f"SELECT bid, bid_size, ask, ask_size, complete FROM '{target}' ORDER BY start_ns").fetchall()
     assert found == [(None, None, None, None, True), (99.5, 3.0, 100.5, 4.0, True)]
+
+
+def test_a_store_of_version_2_is_brought_to_this_one(place: str) -> None:
+    from lobgym.live.store.base import MIGRATIONS
+
+    statements = [each for each in (*VERSION_1.split(";"), *MIGRATIONS[1]) if each.strip()]
+    statements.append("UPDATE store_format SET version = 2")
+    if "://" in place:
+        import psycopg
+
+        with psycopg.connect(place, autocommit=True) as server:
+            for each in statements:
+                server.execute(each.encode())
+    else:
+        with duckdb.connect(place) as file:
+            for each in statements:
+                file.execute(each)
+    with pytest.raises(StoreError, match=r"schema of version 2; legal: 3; `lobgym store upgrade`"):
+        open_store(place, read_only=True)
+    with open_store(place) as opened:
+        run = opened.begin_run("binance", "BTCUSDT", "ws://x", 10**9)
+        opened.end_run(run, "stopped", -5)
+        assert [(each["ending"], each["skew_ns"]) for each in opened.runs()] == [("stopped", None), ("stopped", -5)]
 
 
 def test_a_migration_that_fails_leaves_version_1(place: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,12 +90,19 @@ class _Watch:
     def __init__(self, collector: Collector, stall_seconds: float) -> None:
         self.latest = time.monotonic()
         self.stalled = False
+        #: What looking after it ended with, which ends the collection.
+        self.failure: CollectError | None = None
         self._collector, self._seconds = collector, stall_seconds
 
     async def run(self, connection: ClientConnection) -> None:
         while True:
             await asyncio.sleep(min(self._seconds / 4, self._collector.settings.reorder_seconds, 1.0))
-            self._collector.look()
+            try:
+                self._collector.look()
+            except CollectError as error:
+                self.failure = error
+                connection.transport.abort()
+                return
             if time.monotonic() - self.latest > self._seconds:
                 self.stalled = True
                 connection.transport.abort()
@@ -116,6 +123,8 @@ async def _receive(collector: Collector, writer: Writer, connection: ClientConne
                 await writer.room()
                 watch.latest = time.monotonic()
     except ConnectionClosed as closed:
+        if watch.failure is not None:
+            raise watch.failure from None
         if watch.stalled:
             collector.incident("stalled", f"nothing came for {settings.stall_seconds:g} s: connecting again")
         elif isinstance(closed.__cause__, PayloadTooBig) or (closed.sent and closed.sent.code == 1009):
@@ -233,7 +242,7 @@ async def collect(
         try:
             await writing
         finally:
-            await writer.end(ending if failure is None else f"failed: {failure}"[:500])
+            await writer.end(ending if failure is None else f"failed: {failure}"[:500], collector.skew_ns)
     if failure is not None:
         raise failure
     return collector

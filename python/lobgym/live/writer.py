@@ -145,14 +145,14 @@ class Writer:
             self._lost = True
             raise
 
-    async def end(self, ending: str) -> None:
-        """Notes how the run ended, as patiently as everything else is written, and lets go of the thread.
+    async def end(self, ending: str, skew_ns: int | None) -> None:
+        """Notes how the run ended and its clocks' skew, as patiently as everything else is written, and lets go of the thread.
 
         Not if the store was given up: it would be asked in vain.
         """
         try:
             if not self._lost:
-                await self._persist(functools.partial(self._store.end_run, self._run, ending))
+                await self._persist(functools.partial(self._store.end_run, self._run, ending, skew_ns))
         finally:
             self._worker.close()
             if not self._hangs:
