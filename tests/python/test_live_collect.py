@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import threading
 from collections import Counter
@@ -76,19 +77,21 @@ def test_stored_rows_equal_the_recording(venue: str, store: Store) -> None:
     assert [each.kind for each in store.incidents(1)] == ["connected"]
 
 
-def test_disconnects_lose_and_repeat_nothing(store: Store) -> None:
-    lines = sample()
-    done = play(lines, store, Faults(drop_every=200))
-    assert stored(store) == rows_of(lines)
+@pytest.mark.parametrize("venue", list(SAMPLES))
+def test_disconnects_lose_and_repeat_nothing(venue: str, store: Store) -> None:
+    lines = sample(venue)
+    done = play(lines, store, Faults(drop_every=200), settings=replace(QUICK, venue=venue))
+    assert stored(store, venue) == rows_of(lines)
     assert done.causes["disconnected"] == 7 and done.causes["connected"] == 8
     assert done.causes["gap"] == 0
     assert Counter(each.kind for each in store.incidents(1)) == {"connected": 8, "disconnected": 7}
 
 
-def test_duplicates_are_dropped(store: Store) -> None:
-    lines = sample()
-    done = play(lines, store, Faults(duplicate_every=3))
-    assert stored(store) == rows_of(lines)
+@pytest.mark.parametrize("venue", list(SAMPLES))
+def test_duplicates_are_dropped(venue: str, store: Store) -> None:
+    lines = sample(venue)
+    done = play(lines, store, Faults(duplicate_every=3), settings=replace(QUICK, venue=venue))
+    assert stored(store, venue) == rows_of(lines)
     assert done.causes["duplicate"] == 500
 
 
@@ -113,62 +116,73 @@ def test_a_gap_is_found_and_healed_by_a_snapshot(venue: str, store: Store) -> No
         assert (gap.first_id, gap.last_id) == (messages[lost - 1].data["U"], messages[lost - 1].data["u"])
 
 
-def test_reordered_depth_updates_are_put_in_order(store: Store) -> None:
-    lines = sample()
-    done = play(lines, store, Faults(reorder_every=7))
-    found, true = stored(store), rows_of(lines)
+@pytest.mark.parametrize("venue", list(SAMPLES))
+def test_reordered_depth_updates_are_put_in_order(venue: str, store: Store) -> None:
+    lines = sample(venue)
+    done = play(lines, store, Faults(reorder_every=7), settings=replace(QUICK, venue=venue))
+    found, true = stored(store, venue), rows_of(lines)
     assert sorted(found, key=repr) == sorted(true, key=repr)
     assert [row for row in found if row[0] == "depth"] == [row for row in true if row[0] == "depth"]
     assert done.causes["gap"] == 0
 
 
-def test_a_depth_update_behind_its_successor_is_no_gap(store: Store) -> None:
-    lines = [line for line in sample(first=3_000) if line.stream is None or line.data.get("e") == "depthUpdate"]
-    done = play(lines, store, Faults(reorder_every=50), speed=20)
+@pytest.mark.parametrize("venue", list(SAMPLES))
+def test_a_depth_update_behind_its_successor_is_no_gap(venue: str, store: Store) -> None:
+    lines = [line for line in sample(venue, 3_000) if line.stream is None or line.data.get("e") == "depthUpdate"]
+    done = play(lines, store, Faults(reorder_every=50), speed=20, settings=replace(QUICK, venue=venue))
     assert done.causes["reordered"] >= 2 and done.causes["gap"] == 0
-    assert stored(store) == rows_of(lines)
+    assert stored(store, venue) == rows_of(lines)
 
 
-def test_malformed_messages_are_counted_and_located(store: Store) -> None:
-    lines = sample()
-    done = play(lines, store, Faults(malformed_every=100))
-    assert stored(store) == rows_of(lines)
+@pytest.mark.parametrize("venue", list(SAMPLES))
+def test_malformed_messages_are_counted_and_located(venue: str, store: Store) -> None:
+    lines = sample(venue)
+    done = play(lines, store, Faults(malformed_every=100), settings=replace(QUICK, venue=venue))
+    assert stored(store, venue) == rows_of(lines)
     assert done.causes["malformed"] == 15
     found = [each for each in store.incidents(1) if each.kind == "malformed"]
     assert len(found) == 15 and found[0].detail.startswith("frame 100, behind sequence ")
     assert "JSON" in found[0].detail and '{"stream"' in found[0].detail
 
 
-def test_oversized_frames_end_the_connection_only(store: Store) -> None:
-    lines = sample()
-    done = play(lines, store, Faults(oversize_every=500, oversize_bytes=2 << 20))
-    assert stored(store) == rows_of(lines)
+@pytest.mark.parametrize("venue", list(SAMPLES))
+def test_oversized_frames_end_the_connection_only(venue: str, store: Store) -> None:
+    lines = sample(venue)
+    done = play(lines, store, Faults(oversize_every=500, oversize_bytes=2 << 20), settings=replace(QUICK, venue=venue))
+    assert stored(store, venue) == rows_of(lines)
     assert done.causes["oversized"] == 3
 
 
-def test_a_stalled_connection_is_given_up(store: Store) -> None:
-    lines = sample()
-    done = play(lines, store, Faults(stall_after=700), settings=replace(QUICK, stall_seconds=0.5))
-    assert stored(store) == rows_of(lines)
+@pytest.mark.parametrize("venue", list(SAMPLES))
+def test_a_stalled_connection_is_given_up(venue: str, store: Store) -> None:
+    lines = sample(venue)
+    done = play(lines, store, Faults(stall_after=700), settings=replace(QUICK, venue=venue, stall_seconds=0.5))
+    assert stored(store, venue) == rows_of(lines)
     assert done.causes["stalled"] == 1 and done.causes["connected"] == 2
 
 
-def test_what_an_outage_costs_is_counted_and_its_bars_are_incomplete(store: Store) -> None:
-    lines = sample()
+@pytest.mark.parametrize("venue", list(SAMPLES))
+def test_what_an_outage_costs_is_counted_and_its_bars_are_incomplete(venue: str, store: Store) -> None:
+    lines = sample(venue)
     messages = [line for line in lines if line.stream is not None]
-    done = play(lines, store, Faults(drop_every=400, drop_loses=150), settings=replace(QUICK, interval_ns=10**8))
+    done = play(
+        lines, store, Faults(drop_every=400, drop_loses=150), settings=replace(QUICK, venue=venue, interval_ns=10**8)
+    )
     # Of every 400 messages, the first 150 are lost, but of the first ones.
     came = [line for n, line in enumerate(messages) if n < 400 or n % 400 >= 150]
-    assert by_kind(stored(store)) == by_kind(rows_of(came))
+    assert by_kind(stored(store, venue)) == by_kind(rows_of(came))
     trades = [line.data["t"] for line in messages if line.data.get("e") == "trade"]
     seen = [line.data["t"] for line in came if line.data.get("e") == "trade"]
     assert done.lost_trades == seen[-1] - seen[0] + 1 - len(seen) > 0
     noted = [each.detail for each in store.incidents(1) if each.kind == "lost_trades"]
     assert done.causes["lost_trades"] == len(noted) and "trades never came: t " in noted[0]
     assert f"{done.lost_trades} trades lost" in done.line()
-    lost = {line.data["E"] // 100 for line in messages if line.data.get("e") == "trade" and line not in came}
-    bars = {bar.start_ns // 10**8: bar for _, bar in store.bars("binance", "BTCUSDT")}
-    whole = Counter(line.data["E"] // 100 for line in messages if line.data.get("e") == "trade")
+    # By the latest stamp so far, as bars are.
+    clock = itertools.accumulate((line.data.get("E", 0) for line in messages), max)
+    at = [(now // 100, line) for now, line in zip(clock, messages, strict=True) if line.data.get("e") == "trade"]
+    lost = {number for number, line in at if line not in came}
+    bars = {bar.start_ns // 10**8: bar for _, bar in store.bars(venue, "BTCUSDT")}
+    whole = Counter(number for number, _ in at)
     assert lost and not any(bars[number].complete for number in lost)
     assert all(bar.trades == whole[number] for number, bar in bars.items() if bar.complete)
     assert len(trades) > len(seen) and sum(bar.complete for bar in bars.values()) > len(bars) // 2
@@ -284,6 +298,20 @@ def test_what_cannot_be_is_refused_with_the_reason(frame: str | bytes, reason: s
 
 
 BEGIN = 1_700_000_000_000
+
+
+def test_a_snapshot_does_not_move_the_clock_of_the_stream() -> None:
+    rows = Rows()
+    collector = Collector(Settings(), rows)
+    for number in (0, 1):
+        collector.frame(trade(number, BEGIN))
+    collector.snapshot(f'{{"lastUpdateId":5,"E":{BEGIN + 900},"bids":[],"asks":[]}}')
+    collector.frame(trade(2, BEGIN + 100))
+    found = [(tick.kind, tick.exchange_ms, tick.time_ns) for tick in rows.ticks_of_it[2:]]
+    assert found == [
+        ("snapshot", BEGIN + 900, BEGIN * 10**6),
+        ("trade", BEGIN + 100, (BEGIN + 100) * 10**6),
+    ]
 
 
 @pytest.mark.parametrize(

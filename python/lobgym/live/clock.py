@@ -44,12 +44,7 @@ class Stamps:
         self._received_ns = 0
         self._held: Held | None = None
 
-    @property
-    def holds(self) -> bool:
-        """Whether a message is held back."""
-        return self._held is not None
-
-    def fits(self, stamp_ns: int, received_ns: int) -> bool:
+    def _fits(self, stamp_ns: int, received_ns: int) -> bool:
         """Whether it is no leap."""
         if self._known_ns is None:
             return False
@@ -70,7 +65,7 @@ class Stamps:
                 refused = held
             else:
                 believed.append(self._believe(held))
-        if self.fits(message.stamp_ns, message.received_ns):
+        if self._fits(message.stamp_ns, message.received_ns):
             believed.append(self._believe(message))
         else:
             self._held = message

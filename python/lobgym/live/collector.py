@@ -140,9 +140,10 @@ class Collector:
 
     def _store(self, event: Event, received_ns: int) -> None:
         """Gives a message its place."""
-        stamp_ns = None if event.exchange_ms is None else event.exchange_ms * 1_000_000
-        if stamp_ns is not None and (event.kind != "snapshot" or self._stamps.fits(stamp_ns, received_ns)):
-            if event.kind != "snapshot" and (self.skew_ns is None or received_ns - stamp_ns < self.skew_ns):
+        if event.exchange_ms is not None and event.kind != "snapshot":
+            # A snapshot's is not that of the stream, which may be behind it: trades would come after their time.
+            stamp_ns = event.exchange_ms * 1_000_000
+            if self.skew_ns is None or received_ns - stamp_ns < self.skew_ns:
                 self.skew_ns = received_ns - stamp_ns
             known, self._time_ns, self._local = self._time_ns, max(self._time_ns, stamp_ns), False
             if not known:
