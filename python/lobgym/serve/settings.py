@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
@@ -41,6 +42,9 @@ class Settings(BaseSettings):
         (), description="addresses or networks of proxies that say for whom they ask (X-Forwarded-For)"
     )
     allowed_feed_hosts: Names = Field((), description="hosts to collect from, besides the venue's own and loopback")
+    collect_into: str | None = Field(
+        None, description="postgresql://... for the ticks of collections, without a password; else a file for each"
+    )
     lobgym_binary: Path | None = Field(None, description="the command lobgym; else target/release here, else on PATH")
     presets: Path | None = Field(
         None, description="directory of trainings; else config/train here or in the repository"
@@ -82,6 +86,19 @@ class Settings(BaseSettings):
                 ipaddress.ip_network(each)
             except ValueError:
                 raise ValueError("IP addresses, or networks as 10.0.0.0/8") from None
+        return value
+
+    @field_validator("collect_into")
+    @classmethod
+    def _database(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("postgresql", "postgres"):
+            raise ValueError("postgresql://HOST/DATABASE")
+        # Whoever may look at the machine's processes sees what they were started with.
+        if parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True):
+            raise ValueError("a URL without a password, which is for PGPASSWORD or ~/.pgpass")
         return value
 
     @field_validator("token")
@@ -186,7 +203,7 @@ def load(given: Mapping[str, Any], file: Path | None = None) -> tuple[Settings, 
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
-        value = "(not shown)" if name == "token" else first["input"]
+        value = "(not shown)" if name in ("token", "collect_into") else first["input"]
         legal = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         raise ServeError(name, value, f"{legal} (from: {origins[name].text})") from None
     if not settings.on_loopback and settings.token is None:

@@ -24,13 +24,13 @@ RULES = ("lowrider", "buy_and_hold", "random", "cash")
 
 
 class Collecting:
-    """``lobgym collect`` into a store and a file of bars that have the same name."""
+    """``lobgym collect`` into a store and a file of bars that have the same name; or into the database of the settings, and the file."""
 
     kind: Kind = "collection"
     stop_signal = signal.SIGTERM
 
-    def __init__(self, places: Places, ledger: Ledger) -> None:
-        self._places, self._collected = places, Collected(places, ledger)
+    def __init__(self, settings: Settings, places: Places, ledger: Ledger) -> None:
+        self._settings, self._places, self._collected = settings, places, Collected(places, ledger)
 
     def most(self, settings: Settings) -> int:
         """See :class:`Work`."""
@@ -46,7 +46,7 @@ class Collecting:
         self._collected.begin(job)
         command = [sys.executable, "-m", "lobgym.live", "collect"]
         command += ["--venue", request["venue"], "--symbol", request["symbol"], "--interval", request["interval"]]
-        command += ["--store", str(self._places.store(name))]
+        command += ["--store", self._settings.collect_into or str(self._places.store(name))]
         command += ["--bars-file", str(self._places.inside("bars", name, ".csv"))]
         if request["url"] is not None:
             command.append(f"--url={request['url']}")
@@ -172,7 +172,7 @@ class Trading:
 def works(settings: Settings, places: Places, ledger: Ledger) -> dict[Kind, Work]:
     """All kinds."""
     kinds: tuple[Work, ...] = (
-        Collecting(places, ledger),
+        Collecting(settings, places, ledger),
         Training(settings, places),
         Trading(settings, places, ledger),
     )
