@@ -23,6 +23,7 @@ import httpx  # noqa: E402
 import uvicorn  # noqa: E402
 
 from lobgym.serve.app import create_app  # noqa: E402
+from lobgym.serve.connections import configuration  # noqa: E402
 from lobgym.serve.service import Service  # noqa: E402
 from lobgym.serve.settings import Settings  # noqa: E402
 
@@ -57,7 +58,7 @@ def serving(place: Path, **changes: Any) -> Iterator[httpx.Client]:
     """A client of a server in a thread of this process; its jobs end with it."""
     service = Service.open(Settings(**settings(place, **changes)))
     service.start()
-    server = uvicorn.Server(uvicorn.Config(create_app(service), port=0, log_level="warning", lifespan="off"))
+    server = uvicorn.Server(configuration(create_app(service), service.settings, port=0))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lobgym.live.chain import Chain, Verdict
+from lobgym.live.chain import Chain, Trades, Verdict
 
 
 def test_spot_updates_follow_their_numbers() -> None:
@@ -55,3 +55,32 @@ def test_a_snapshot_older_than_the_book_changes_nothing() -> None:
     chain.update((11, 20, None))
     assert chain.snapshot(15) and chain.reached == 20
     assert chain.update((21, 22, None)) is Verdict.APPLY
+
+
+def test_trades_that_do_not_come_are_given_up_behind_four_others() -> None:
+    trades = Trades()
+    assert [trades.take(number) for number in (5, 6, 9, 12, 8, 11, 13)] == [
+        False,
+        False,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert trades.given_up() == [(7, 7)]
+    assert trades.given_up() == [] and trades.lost == 1
+    # Not counted twice when it comes after all, nor where it repeats.
+    assert not trades.take(7) and not trades.take(10) and not trades.take(13)
+    assert trades.given_up(at_once=True) == [] and trades.lost == 1
+    trades.take(20)
+    assert trades.given_up(at_once=True) == [(14, 19)] and trades.lost == 7
+
+
+def test_holes_in_the_numbers_of_trades_do_not_pile_up() -> None:
+    trades, found = Trades(), []
+    for number in range(0, 1_000, 2):
+        trades.take(number)
+    found = trades.given_up()
+    assert len(found) >= 499 - 64 and trades.lost == len(found)
+    assert len(found) + len(trades.given_up(at_once=True)) == 499

@@ -203,6 +203,33 @@ def test_a_full_disk_stops_the_collection_with_nothing_half_written(tmp_path: Pa
     assert 0 < len(kept) < 3_000 and kept == rows_of(lines)[: len(kept)]
 
 
+def test_a_store_that_hangs_does_not_keep_the_process(tmp_path: Path) -> None:
+    code = """
+import sys, time
+from lobgym.live.command import main
+from lobgym.live.store.duck import DuckStore
+write = DuckStore.write
+DuckStore.write = lambda self, batch: time.sleep(1000) if batch.number > 2 else write(self, batch)
+sys.exit(main(sys.argv[1:]))
+"""
+
+    async def act(url: str, feed: Any) -> tuple[int | None, str]:
+        arguments = collecting(url, tmp_path / "ticks.duckdb", "--store-patience-seconds", "1")[3:]
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", code, *arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        try:
+            output, _ = await asyncio.wait_for(child.communicate(), 60)
+        finally:
+            if child.returncode is None:
+                child.kill()
+        return child.returncode, output.decode()
+
+    returned, output = asyncio.run(with_feed(sample(), Faults(), None, act))
+    assert returned == 1 and "has not answered for" in output, output
+    assert "Traceback" not in output
+
+
 def test_a_recording_is_collected_from_the_command_line(tmp_path: Path) -> None:
     lines = sample(first=200)
     recording, store = tmp_path / "feed", tmp_path / "ticks.duckdb"
@@ -242,7 +269,7 @@ def test_a_store_of_an_older_version_is_upgraded(tmp_path: Path) -> None:
     assert refused.returncode == 1 and "`lobgym store upgrade` brings it to that" in refused.stderr
     for _ in range(2):
         done = command("store", "upgrade", store)
-        assert (done.returncode, done.stdout) == (0, f"{store} has a schema of version 2\n"), done.stderr
+        assert (done.returncode, done.stdout) == (0, f"{store} has a schema of version 3\n"), done.stderr
     assert command("store", "info", store).returncode == 0
 
 
@@ -250,6 +277,14 @@ def test_a_store_of_an_older_version_is_upgraded(tmp_path: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["collect", "--interval", "5x"], 1, "interval is '5x'; legal: a number and ms, s, m or h"),
+        (
+            ["collect", "--url", "ws://[bad"],
+            1,
+            "url is 'ws://[bad'; legal: ws://..., wss://..., with a host, and a port",
+        ),
+        (["collect", "--url", "ws://127.0.0.1:99999"], 1, "url is 'ws://127.0.0.1:99999'; legal: ws://"),
+        (["collect", "--url", "ws://127.0.0.1:abc/x"], 1, "url is 'ws://127.0.0.1:abc/x'; legal: ws://"),
+        (["collect", "--snapshot-url", "http://h:0"], 1, "snapshot_url is 'http://h:0'; legal: http://"),
         (["collect", "--venue", "nyse"], 2, "invalid choice: 'nyse'"),
         (["collect", "--store", "mysql://x"], 1, "store is 'mysql://x'; legal: a path, or postgresql://..."),
         (["replay-feed", "nothing.gz", "--port", "0"], 1, "cannot read nothing.gz"),

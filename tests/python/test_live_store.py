@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from live_session import QUICK, duckdb, play, rows_of, sample, stored
 
+from lobgym.live.errors import CollectError
 from lobgym.live.store import Bar, Batch, Incident, Store, StoreError, Tick, open_store
 
 SERVER = os.environ.get("LOBGYM_TEST_POSTGRES")
@@ -137,7 +141,7 @@ def test_another_version_is_refused(store: Store, place: str) -> None:
         store.execute("UPDATE store_format SET version = 99")
     store.close()
     for read_only in (False, True):
-        with pytest.raises(StoreError, match=r"schema of version 99; legal: 2$"):
+        with pytest.raises(StoreError, match=r"schema of version 99; legal: 3$"):
             open_store(place, read_only=read_only)
 
 
@@ -175,7 +179,7 @@ def make_version_1(place: str) -> None:
 
 def test_a_store_of_version_1_is_brought_to_this_one(place: str, tmp_path: Path) -> None:
     make_version_1(place)
-    with pytest.raises(StoreError, match=r"schema of version 1; legal: 2; `lobgym store upgrade` brings it to that"):
+    with pytest.raises(StoreError, match=r"schema of version 1; legal: 3; `lobgym store upgrade` brings it to that"):
         open_store(place, read_only=True)
     bars = [Bar(2 * 10**9, 10**9, 1.5, 2.5, 0.5, 2.0, 7.25, 3, 4, 0.01, -0.5, 12, True)]
     for _ in range(2):
@@ -191,6 +195,29 @@ def test_a_store_of_version_1_is_brought_to_this_one(place: str, tmp_path: Path)
         assert opened.export_parquet("bars", target) == 2
     found = duckdb.sql(f"SELECT bid, bid_size, ask, ask_size, complete FROM '{target}' ORDER BY start_ns").fetchall()
     assert found == [(None, None, None, None, True), (99.5, 3.0, 100.5, 4.0, True)]
+
+
+def test_a_store_of_version_2_is_brought_to_this_one(place: str) -> None:
+    from lobgym.live.store.base import MIGRATIONS
+
+    statements = [each for each in (*VERSION_1.split(";"), *MIGRATIONS[1]) if each.strip()]
+    statements.append("UPDATE store_format SET version = 2")
+    if "://" in place:
+        import psycopg
+
+        with psycopg.connect(place, autocommit=True) as server:
+            for each in statements:
+                server.execute(each.encode())
+    else:
+        with duckdb.connect(place) as file:
+            for each in statements:
+                file.execute(each)
+    with pytest.raises(StoreError, match=r"schema of version 2; legal: 3; `lobgym store upgrade`"):
+        open_store(place, read_only=True)
+    with open_store(place) as opened:
+        run = opened.begin_run("binance", "BTCUSDT", "ws://x", 10**9)
+        opened.end_run(run, "stopped", -5)
+        assert [(each["ending"], each["skew_ns"]) for each in opened.runs()] == [("stopped", None), ("stopped", -5)]
 
 
 def test_a_migration_that_fails_leaves_version_1(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,6 +261,102 @@ def test_a_server_that_drops_its_connections_gets_every_row_once() -> None:
         play(lines, store, settings=replace(QUICK, store_patience_seconds=20))
         assert dropped == [2, 5]
         assert stored(store) == rows_of(lines)
+
+
+class Line:
+    """A TCP way to the server, which can be cut without either end being told."""
+
+    def __init__(self) -> None:
+        from psycopg import conninfo
+
+        parts = conninfo.conninfo_to_dict(str(SERVER))
+        host, port = str(parts.get("host", "localhost")), int(parts.get("port") or 5432)
+        self._family = socket.AF_UNIX if host.startswith("/") else socket.AF_INET
+        self._address = f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)
+        self._open = threading.Event()
+        self._open.set()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        self._open.clear()
+
+    def _accept(self) -> None:
+        while True:
+            here, _ = self._listening.accept()
+            there = socket.socket(self._family)
+            there.connect(self._address)
+            for ends in ((here, there), (there, here)):
+                threading.Thread(target=self._carry, args=ends, daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        try:
+            while part := source.recv(1 << 16):
+                self._open.wait()
+                target.sendall(part)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+@needs_server
+def test_a_server_that_is_cut_off_silently_ends_the_collection() -> None:
+    from psycopg import conninfo
+
+    lines, line, place = sample(), Line(), postgres_schema()
+    parts = conninfo.conninfo_to_dict(place) | {"host": "127.0.0.1", "port": line.port}
+    store = open_store(f"postgresql:///?{urlencode(parts)}")
+    write = store.write
+
+    def writing(each: Batch) -> bool:
+        if each.number == 4:
+            line.cut()
+        return write(each)
+
+    store.write = writing  # type: ignore[method-assign]
+    with pytest.raises(CollectError, match="has not answered for"):
+        play(lines, store, settings=replace(QUICK, batch_seconds=60.0, store_patience_seconds=2.0))
+    store.close()
+    with open_store(place, read_only=True) as again:
+        kept = stored(again)
+        assert kept == rows_of(lines)[: len(kept)] and 590 <= len(kept) <= 600
+
+
+@needs_server
+def test_a_lock_in_the_server_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    import psycopg
+
+    monkeypatch.setattr("lobgym.live.store.postgres._STATEMENT_MS", 100)
+    lines, place = sample(), postgres_schema()
+    with open_store(place) as store, psycopg.connect(place) as other:
+        write, failed = store.write, list[str]()
+
+        def writing(each: Batch) -> bool:
+            try:
+                if each.number == 3 and not failed:
+                    other.execute("LOCK TABLE ticks IN EXCLUSIVE MODE")
+                return write(each)
+            except StoreError as error:
+                failed.append(str(error))
+                other.rollback()
+                raise
+
+        store.write = writing  # type: ignore[method-assign]
+        play(lines, store)
+        assert any("statement timeout" in each for each in failed)
+        assert stored(store) == rows_of(lines)
+
+
+@needs_server
+def test_what_a_url_says_of_the_network_goes_before() -> None:
+    import psycopg
+
+    for more, expected in (("", "30000"), ("&tcp_user_timeout=7000", "7000")):
+        with open_store(f"{postgres_schema()}{more}", read_only=False) as store:
+            connection = store._connection  # type: ignore[attr-defined]
+            assert isinstance(connection, psycopg.Connection)
+            assert connection.info.get_parameters()["tcp_user_timeout"] == expected
 
 
 @needs_server

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serve_session import ENDS, Client, ended, reached, serving, start, write_bars
+from serve_session import ENDS, Client, ended, reached, serving, start, until, write_bars
+
+from lobgym.serve.works import Collecting
 
 ROOT = Path(__file__).parents[2]
 
@@ -320,19 +322,89 @@ def test_a_session_waits_for_the_first_bar_of_its_collection(tmp_path: Path) -> 
         assert client.get("/api/data?symbol=BTCUSDT").json()["name"] == "live"
 
 
+def test_the_name_of_a_store_tells_its_source() -> None:
+    from lobgym.serve.models import CollectionRequest
+
+    own, *others = (CollectionRequest(url=url).name for url in (None, "ws://127.0.0.1:1", "ws://127.0.0.1:2"))
+    assert own == "binance-btcusdt-5s"
+    assert len({own, *others}) == 3 and all(each.startswith(f"{own}-") and len(each) == 25 for each in others)
+    symbol = f"{'A' * 20}_{'B' * 12}"
+    longest = CollectionRequest(venue="binance-usdm", symbol=symbol, interval="86400000ms", url="ws://x").name
+    assert CollectionRequest(store=longest).name == longest
+
+
 @pytest.mark.usefixtures("quiet_feed")
 def test_a_store_has_one_writer_and_one_kind_of_bars(tmp_path: Path) -> None:
     with serving(tmp_path) as client:
-        first = client.post("/api/data/start_data_collection", json={"url": "ws://127.0.0.1:9"}).json()
+        body = {"url": "ws://127.0.0.1:9", "store": "mine"}
+        first = client.post("/api/data/start_data_collection", json=body).json()
         # Known at once, though nothing has come.
-        assert client.get("/api/data?name=binance-btcusdt-5s").json()["bars"] == []
-        assert first["request"]["store"] == "binance-btcusdt-5s"
-        again = client.post("/api/data/start_data_collection", json={"url": "ws://127.0.0.1:9"})
-        refused(again, 409, "body.store", "binance-btcusdt-5s", first["id"])
+        assert client.get("/api/data?name=mine").json()["bars"] == []
+        assert first["request"]["store"] == "mine"
+        again = client.post("/api/data/start_data_collection", json=body)
+        refused(again, 409, "body.store", "mine", first["id"])
         stopped = client.post("/api/data/stop", json={"all": True})
         assert stopped.status_code == 202
         ended(client, first["id"])
-        other = {"url": "ws://127.0.0.1:9", "interval": "1m", "store": "binance-btcusdt-5s"}
-        refused(client.post("/api/data/start_data_collection", json=other), 409, "body.store", None, "5s")
+        write_bars(tmp_path, "mine", 3)
+        for other in ({"interval": "1m"}, {"symbol": "ETHUSDT"}, {"url": "ws://127.0.0.1:10"}, {"url": None}):
+            answer = client.post("/api/data/start_data_collection", json=body | other)
+            refused(answer, 409, "body.store", None, "binance, BTCUSDT, 5s, ws://127.0.0.1:9")
         assert client.post("/api/data/stop", json={"all": True}).json() == {"jobs": []}
         refused(client.post("/api/data/stop", json={"id": first["id"]}), 409, "at its end")
+        # Whose file is gone has no say.
+        (tmp_path / "state" / "bars" / "mine.csv").unlink()
+        assert client.post("/api/data/start_data_collection", json=body | {"interval": "1m"}).status_code == 202
+
+
+#: Writes so many lines into a file of bars, as `lobgym collect` does, and waits.
+WRITING = """
+import sys, time
+path, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+with open(path, "a") as stream:
+    if first == 0 and not stream.tell():
+        stream.write("start_ns,close\\n")
+    for number in range(first, last):
+        stream.write(f"{number},1\\n")
+time.sleep(100)
+"""
+
+
+def test_each_collection_has_its_own_bars_and_none_has_a_name_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans = {"collection-1": (0, 0), "collection-2": (0, 5), "collection-3": (5, 12), "collection-4": (0, 0)}
+    own = Collecting.command
+
+    def command(self: Collecting, job: Any) -> list[str]:
+        path = own(self, job)[own(self, job).index("--bars-file") + 1]
+        return [sys.executable, "-c", WRITING, path, *map(str, spans[job.id])]
+
+    monkeypatch.setattr("lobgym.serve.works.Collecting.command", command)
+    with serving(tmp_path) as client:
+
+        def collect(**changes: Any) -> str:
+            body = {"url": "ws://127.0.0.1:9", "store": "mine"} | changes
+            answer = client.post("/api/data/start_data_collection", json=body)
+            assert answer.status_code == 202, answer.text
+            return str(answer.json()["id"])
+
+        def written(id: str) -> Any:
+            return client.get(f"/api/data/{id}").json()["bars_written"]
+
+        # A slip in the symbol, from which nothing comes, keeps nobody from the name.
+        for id, changes in (("collection-1", {"symbol": "BTCUSD"}), ("collection-2", {}), ("collection-3", {})):
+            assert collect(**changes) == id
+            reached(client, id, lambda job: job["state"] == "running")
+            first, last = spans[id]
+            until(lambda id=id, first=first, last=last: written(id) == last - first)
+            client.post("/api/data/stop", json={"id": id})
+            ended(client, id)
+        assert [written(id) for id in list(spans)[:3]] == [0, 5, 7]
+        # A line that was cut off is no bar.
+        with (tmp_path / "state" / "bars" / "mine.csv").open("a") as stream:
+            stream.write("12,")
+        assert collect() == "collection-4"
+        until(lambda: written("collection-4") == 0)
+        assert [written(id) for id in spans] == [0, 5, 7, 0]
+        assert client.get("/api/jobs/collection-3").status_code == 200

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 from conftest import find_command
-from live_session import sample
-from serve_session import Client, ended, long, reached, serving
+from live_session import rows_of, sample, stored
+from serve_session import Client, Service, Settings, ended, long, reached, serving, settings
+from test_live_store import needs_server, postgres_schema
+
+from lobgym.live.store import open_store
+from lobgym.serve.models import CollectionRequest
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,6 +67,31 @@ def test_a_collection_is_stopped_and_its_bars_stay(tmp_path: Path) -> None:
         assert (job["exit_code"], job["reason"]) == (0, "stopped on request")
         assert client.get(f"/api/data/{id}").json()["bars"][-1] == job["latest"]
         feeding.terminate()
+
+
+def test_the_database_of_the_settings_takes_the_place_of_the_file(tmp_path: Path) -> None:
+    url = "postgresql://collector@db.example/ticks"
+    for changes, store in (({"collect_into": url}, url), ({}, str(tmp_path / "state" / "stores" / "sample.duckdb"))):
+        service = Service.open(Settings(**settings(tmp_path, **changes)))
+        try:
+            request = CollectionRequest(store="sample").model_dump()
+            command = service.jobs.works["collection"].command(service.jobs.submit("collection", request))
+        finally:
+            service.close()
+        assert command[command.index("--store") + 1] == store
+
+
+@needs_server
+@pytest.mark.usefixtures("bars_files")
+def test_a_recording_becomes_rows_in_a_database(tmp_path: Path) -> None:
+    place = postgres_schema()
+    with serving(tmp_path, collect_into=place) as client, feed(tmp_path, 1_500, "max") as feeding:
+        job = ended(client, collect(client, feeding), "finished")
+        (listed,) = client.get("/api/data").json()["stores"]
+        assert listed["store_bytes"] is None and listed["bars_bytes"] > 0
+        assert client.get(f"/api/data/{job['id']}").json()["bars_written"] >= 2
+    with open_store(place, read_only=True) as store:
+        assert stored(store) == rows_of(sample(first=1_500))
 
 
 def real_command() -> dict[str, Path]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from pathlib import Path
 from typing import Any
 
-from serve_session import Client, ended, long, reached, serving, start
+from serve_session import Client, ended, long, reached, serving, start, until
 
 
 def parse(text: str) -> list[tuple[str, str, dict[str, Any]]]:
@@ -116,3 +117,26 @@ def test_streams_do_not_keep_a_server_from_ending(tmp_path: Path) -> None:
             assert time.monotonic() - began < 5
         server.end()
         server.begin()
+
+
+def test_streams_are_so_many_at_most_also_when_they_come_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path, max_streams=2) as client:
+        id = start(client, "slow")
+        asking = f"GET /api/jobs/{id}/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+        for _ in range(2):
+            held = [socket.create_connection(("127.0.0.1", client.base_url.port or 80), timeout=60) for _ in range(12)]
+            for each in held:
+                each.sendall(asking)
+            statuses = [each.recv(12)[9:] for each in held]
+            assert sorted(statuses) == [b"200"] * 2 + [b"429"] * 10
+            # Those that go make room for others.
+            for each in held:
+                each.close()
+            until(lambda: opens(client, id))
+
+
+def opens(client: Client, id: str) -> bool:
+    """Whether there is room for two streams."""
+    address = f"/api/jobs/{id}/events"
+    with client.stream("GET", address) as one, client.stream("GET", address) as other:
+        return one.status_code == other.status_code == 200

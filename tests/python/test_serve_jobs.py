@@ -17,6 +17,7 @@ from serve_session import Server, ended, fake_command, httpx, long, reached, ser
 
 from lobgym.serve import child, processes
 from lobgym.serve.errors import ServeError
+from lobgym.serve.ledger import Job
 from lobgym.serve.service import Service
 from lobgym.serve.settings import Settings
 
@@ -281,6 +282,18 @@ def test_an_accepted_job_is_on_the_disk_before_it_is_answered(tmp_path: Path) ->
         assert set(ids) <= known
         for id in ids[:3]:
             ended(server.client, id, "finished")
+
+
+def test_one_that_cannot_begin_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def waits_for(_self: object, job: Job) -> None:
+        if job.request["preset"] == "broken":
+            raise ServeError("bars", "linked", "a name whose file is in the state directory")
+
+    monkeypatch.setattr("lobgym.serve.works.Training.waits_for", waits_for)
+    with serving(tmp_path) as client:
+        wrong, right = start(client, "broken"), start(client, "quick")
+        assert ended(client, right, "finished")
+        assert "it could not be started: bars is linked; legal: a name" in ended(client, wrong, "failed")["reason"]
 
 
 def test_the_command_of_a_job_does_not_see_the_token(tmp_path: Path) -> None:

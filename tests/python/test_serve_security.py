@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from serve_session import Client, serving, start, write_bars
+from serve_session import Client, Server, ended, httpx, serving, start, until, write_bars
 
 from lobgym.serve.errors import ServeError
+from lobgym.serve.ledger import Ledger
 from lobgym.serve.limits import Buckets
 from lobgym.serve.places import Places
 from lobgym.serve.settings import is_loopback, load
@@ -184,12 +188,123 @@ def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
         assert time.monotonic() - began < 5
 
 
-def test_an_answer_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(tmp_path, request_seconds=0.2) as client:
-        monkeypatch.setattr("lobgym.serve.ledger.Ledger.jobs", lambda *_args, **_more: time.sleep(1) or [])
-        answer = client.get("/api/jobs")
-        assert answer.status_code == 503 and "retry-after" in answer.headers
+@pytest.mark.parametrize("request_line", ["GET /api/health", "HEAD /docs", "POST /api/health", "GET /api/jobs"])
+@pytest.mark.parametrize("body", ["Content-Length: 5", "Transfer-Encoding: chunked"])
+def test_no_body_is_waited_for_where_none_belongs(request_line: str, body: str, tmp_path: Path) -> None:
+    with serving(tmp_path, body_seconds=1_000.0, max_requests=1) as client:
+        answer = raw(client, f"{request_line} HTTP/1.1\r\nHost: 127.0.0.1\r\n{body}\r\n\r\n".encode())
+        assert answer.split(b" ")[1] == b"400" and b"connection: close" in answer.lower()
+        # One without anything in it is none.
+        assert client.get("/api/health", headers={"Content-Length": "0"}).status_code == 200
+
+
+def test_strangers_cannot_hold_the_places_of_those_who_have_the_token(tmp_path: Path) -> None:
+    with serving(tmp_path, token=TOKEN, body_seconds=1_000.0, max_requests=2) as client:
+        port, held = client.base_url.port, []
+        for line in ("GET /api/health", "GET /docs", "POST /api/health", "POST /api/data/stop"):
+            for _ in range(2):
+                held.append(socket.create_connection(("127.0.0.1", port or 80), timeout=10))
+                held[-1].sendall(f"{line} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n\r\n".encode())
+        # Each has been looked at: it is answered.
+        assert {each.recv(12)[9:] for each in held} == {b"400", b"401"}
+        assert client.get("/api/jobs", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+        for each in held:
+            each.close()
+
+
+def test_strangers_have_a_rate_of_their_own(tmp_path: Path) -> None:
+    with serving(tmp_path, token=TOKEN, rate_per_second=0.001, rate_burst=3) as client:
+        known = {"Authorization": f"Bearer {TOKEN}"}
+        assert [client.get("/api/jobs").status_code for _ in range(5)] == [401, 401, 401, 429, 429]
+        assert client.get("/api/health").status_code == 429
+        assert [client.get("/api/health", headers=known).status_code for _ in range(2)] == [200, 200]
+        assert [client.get("/api/jobs", headers=known).status_code for _ in range(2)] == [200, 429]
+
+
+def test_a_proxy_that_is_trusted_says_for_whom_it_asks(tmp_path: Path) -> None:
+    def statuses(client: Client) -> list[int]:
+        return [
+            client.get("/api/health", headers={"X-Forwarded-For": f"203.0.113.{each}"}).status_code
+            for each in (1, 1, 2)
+        ]
+
+    limit: dict[str, Any] = {"rate_per_second": 0.001, "rate_burst": 1}
+    with serving(tmp_path, **limit, trusted_proxies=("127.0.0.0/8",)) as client:
+        assert statuses(client) == [200, 429, 200]
+    for proxies in ((), ("10.0.0.1",)):
+        with serving(tmp_path, **limit, trusted_proxies=proxies) as client:
+            assert statuses(client) == [200, 429, 429]
+
+
+@pytest.mark.parametrize(
+    ("begin", "used"), [(b"", False), (b"GET / HTTP/1.1\r\nHost: 127", False), (b"GET / HT", True)]
+)
+def test_a_head_that_does_not_come_ends_the_connection(begin: bytes, used: bool, tmp_path: Path) -> None:
+    with (
+        serving(tmp_path, body_seconds=0.3) as client,
+        socket.create_connection(("127.0.0.1", client.base_url.port or 80), timeout=60) as connection,
+    ):
+        if used:
+            connection.sendall(b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+        connection.sendall(begin)
+        while connection.recv(65_536):
+            pass
+
+
+def test_a_slow_answer_is_not_taken_for_a_head_that_does_not_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = Ledger.jobs
+    with serving(tmp_path, body_seconds=0.2) as client:
+        monkeypatch.setattr("lobgym.serve.ledger.Ledger.jobs", lambda *a, **b: time.sleep(1) or jobs(*a, **b))
+        assert client.get("/api/jobs").status_code == 200
         monkeypatch.undo()
+
+
+def test_connections_are_so_many_at_most(tmp_path: Path) -> None:
+    with serving(tmp_path, max_connections=3) as client:
+        port = client.base_url.port or 80
+        held = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(3)]
+        # The server has seen them.
+        for each in held:
+            each.sendall(b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert each.recv(12) == b"HTTP/1.1 200"
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=60) as further,
+            contextlib.suppress(ConnectionResetError),
+        ):
+            assert further.recv(1) == b""
+        for each in held:
+            each.close()
+        until(lambda: not closes(client))
+        assert client.get("/api/health").status_code == 200
+
+
+def closes(client: Client) -> bool:
+    """Whether the server ends a connection at once."""
+    try:
+        return client.get("/api/health").status_code != 200
+    except httpx.TransportError:
+        return True
+
+
+def test_an_answer_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go = threading.Event()
+    with serving(tmp_path, request_seconds=0.2, max_requests=2) as client:
+        monkeypatch.setattr("lobgym.serve.ledger.Ledger.jobs", lambda *_args, **_more: let_go.wait(300) and [])
+        try:
+            # Answered while the thread that should have answered still hangs.
+            for _ in range(2):
+                answer = client.get("/api/jobs")
+                assert answer.status_code == 503 and "retry-after" in answer.headers
+                assert answer.json()["error"] == "the answer took too long"
+            # Its place is taken until it has come back.
+            assert client.get("/api/health").json()["error"] == "too many requests at once"
+        finally:
+            let_go.set()
+            monkeypatch.undo()
+        until(lambda: client.get("/api/health").status_code == 200)
         assert client.get("/api/jobs").status_code == 200
 
 
@@ -242,12 +357,43 @@ def test_errors_of_the_server_tell_nothing_of_it(
 
 
 def test_the_state_directory_is_closed_to_others(tmp_path: Path) -> None:
+    state = tmp_path / "state"
     old = os.umask(0o022)
     try:
-        Places(tmp_path / "state")
+        Places(state)
+        assert state.stat().st_mode & 0o077 == 0
+        # One that is there already: of an earlier server, with bars put into it by hand, or empty.
+        state.chmod(0o755)
+        (state / "jobs.sqlite-wal").touch()
+        Places(state)
+        assert state.stat().st_mode & 0o077 == 0
+        # What has other things in it is somebody's business, and maybe not only ours.
+        for mode in (0o755, 0o750, 0o701):
+            (state / "letters").touch()
+            state.chmod(mode)
+            with pytest.raises(ServeError, match=f"chmod 700 {state}"):
+                Places(state)
+            assert state.stat().st_mode & 0o777 == mode
+        state.chmod(0o700)
+        Places(state)
     finally:
         os.umask(old)
-    assert (tmp_path / "state").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to give a directory away")
+def test_a_state_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12_345, -1)
+    with pytest.raises(ServeError, match="a directory of the user who runs the server"):
+        Places(tmp_path)
+
+
+def test_what_the_server_and_its_jobs_write_is_for_its_owner_alone(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        ended(server.client, start(server.client), "finished")
+        files = {path: path.stat().st_mode for path in (tmp_path / "state").rglob("*") if path.is_file()}
+    names = {path.name.partition(".")[2] for path in files}
+    assert {"sqlite", "log", "pid"} <= names and any("runs" in path.parts for path in files)
+    assert [str(path) for path, mode in files.items() if mode & 0o077] == []
 
 
 def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:

@@ -61,6 +61,14 @@ def test_files_are_toml_or_yaml_and_can_be_named(nowhere: Path, monkeypatch: pyt
         ("a.json", "{}", "legal: a file .toml, .yaml or .yml"),
         ("a.yaml", "token: short", "token is (not shown); legal: 16 or more printable characters"),
         ("a.yaml", "rate_per_second: .nan", "rate_per_second"),
+        ("a.yaml", "collect_into: mysql://x", "collect_into is (not shown); legal: postgresql://HOST/DATABASE"),
+        ("a.yaml", "collect_into: postgresql://me:secret@x/y", "legal: a URL without a password"),
+        (
+            "a.yaml",
+            "collect_into: postgresql://x/y?password=secret",
+            "collect_into is (not shown); legal: a URL without",
+        ),
+        ("a.yaml", "trusted_proxies: ['*']", "legal: IP addresses, or networks as 10.0.0.0/8"),
     ],
 )
 def test_wrong_files_are_named(name: str, text: str, message: str, nowhere: Path) -> None:
@@ -68,6 +76,7 @@ def test_wrong_files_are_named(name: str, text: str, message: str, nowhere: Path
     with pytest.raises(ServeError) as refused:
         load({}, Path(name))
     assert message in str(refused.value)
+    assert "secret" not in str(refused.value)
 
 
 def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ class BarBuilder:
     ``(bid size - ask size) / (bid size + ask size)``, weighted by the time for which each quote was the best; and the smallest difference
     between the local and the exchange's stamps, which is the clocks' skew plus the shortest way. Time in which no quote is known does not
     count. ``bid`` to ``ask_size`` are the best quote at the bar's end, where one is known. The first bar and the last are of what was seen of them: ``complete`` is false.
+    So are those that a lost connection or a missing trade falls into, as far as they are not over when that is known.
     """
 
     def __init__(self, interval_ns: int) -> None:
@@ -29,7 +30,10 @@ class BarBuilder:
         #: The tick that it came in.
         self._best: Tick | None = None
         self._quote_id = -1
-        self._since = 0
+        #: Until when the quote is counted, and when the latest tick was.
+        self._since = self._latest_ns = 0
+        #: Whether nothing is known of what happens: behind :meth:`lost`.
+        self._blind = False
         self._weight = self._spread = self._imbalance = 0.0
 
     def _fresh(self, start_ns: int, complete: bool) -> Bar:
@@ -39,7 +43,7 @@ class BarBuilder:
 
     def _hold_until(self, time_ns: int) -> None:
         """Counts the quote for the time up to now."""
-        if self._quote is not None and time_ns > self._since:
+        if self._quote is not None and not self._blind and time_ns > self._since:
             weight = float(time_ns - self._since)
             self._weight += weight
             self._spread += weight * self._quote[0]
@@ -49,26 +53,41 @@ class BarBuilder:
     def _finish(self, bar: Bar) -> Bar:
         if self._weight > 0:
             bar.spread, bar.imbalance = self._spread / self._weight, self._imbalance / self._weight
-        elif self._quote is not None:
+        elif self._quote is not None and not self._blind:
             # All came at one instant.
             bar.spread, bar.imbalance = self._quote
-        if (best := self._best) is not None:
+        if (best := self._best) is not None and not self._blind:
             bar.bid, bar.bid_size, bar.ask, bar.ask_size = best.bid, best.bid_size, best.ask, best.ask_size
         return bar
 
-    def quote_lost(self) -> None:
-        """No quote is known from here on, until the next one: the connection is gone."""
-        self._hold_until(self._since)
+    def lost(self) -> None:
+        """The connection is gone: no quote is known from the latest tick on, until the next one, and what is traded is not seen."""
+        self._hold_until(self._latest_ns)
         self._quote = self._best = None
+        self._blind = True
+        if self._bar is not None:
+            self._bar.complete = False
 
-    def add(self, tick: Tick) -> list[Bar]:
-        """Takes a tick, not earlier than the one before. Returns the bars that end before it."""
-        start = tick.time_ns - tick.time_ns % self.interval_ns
+    def add(self, tick: Tick, *, resumes: bool = True, gap: bool = False) -> list[Bar]:
+        """Takes a tick, not earlier than the one before. Returns the bars that end before it.
+
+        ``resumes``: it says where the exchange's clock is by now, so that what was :meth:`lost` ends with it. ``gap``: something between
+        it and the tick before is missing.
+        """
+        done = self._add(tick, not (self._blind or gap))
+        if self._blind and resumes:
+            self._blind, self._since = False, tick.time_ns
+        return done
+
+    def _add(self, tick: Tick, complete: bool) -> list[Bar]:
+        start, self._latest_ns = tick.time_ns - tick.time_ns % self.interval_ns, tick.time_ns
         done: list[Bar] = []
         bar = self._bar
         if bar is None:
             bar = self._fresh(start, complete=False)
-        elif start > bar.start_ns:
+        elif not complete:
+            bar.complete = False
+        if start > bar.start_ns:
             if (start - bar.start_ns) // self.interval_ns > MOST_EMPTY:
                 self._hold_until(bar.start_ns + self.interval_ns)
                 done.append(self._finish(bar))
@@ -78,7 +97,7 @@ class BarBuilder:
                 end = bar.start_ns + self.interval_ns
                 self._hold_until(end)
                 done.append(self._finish(bar))
-                bar = self._fresh(end, complete=True)
+                bar = self._fresh(end, complete)
         self._bar = bar
         if tick.exchange_ms is not None and tick.kind != "snapshot":
             skew = tick.received_ns - tick.exchange_ms * 1_000_000

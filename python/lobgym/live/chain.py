@@ -1,4 +1,4 @@
-"""The chain of update numbers: whether depth updates follow each other without a gap.
+"""The chains of numbers: whether depth updates, and trades, follow each other without a gap.
 
 The rules are those of Binance's "How to manage a local order book correctly", as ``lob::data::market`` has them (docs/market_data.md):
 before a snapshot updates wait; the first one applied must reach across the snapshot's number; from then on each must continue the one
@@ -10,10 +10,16 @@ from __future__ import annotations
 from collections import deque
 from enum import Enum
 
-__all__ = ["Chain", "Numbers", "Verdict"]
+__all__ = ["Chain", "Numbers", "Trades", "Verdict"]
 
 #: Updates that wait for a snapshot; beyond it the oldest are given up.
 HELD_UPDATES = 1 << 16
+
+#: So many trades behind one that is missing, it is lost: a late one comes sooner.
+_LATE_TRADES = 4
+
+#: Places where trades are missing that are remembered; beyond it the oldest is given up.
+_HOLES = 64
 
 #: ``(U, u, pu)``.
 Numbers = tuple[int, int, "int | None"]
@@ -88,3 +94,46 @@ class Chain:
         for numbers in sorted(held, key=lambda numbers: numbers[:2]):
             self.update(numbers)
         return self.reached is not None
+
+
+class Trades:
+    """Follows the numbers of one symbol's trades, which the exchange gives without a gap."""
+
+    def __init__(self) -> None:
+        self._latest: int | None = None
+        #: What is missing, the oldest first: first number, last number, and trades that came since.
+        self._holes: list[tuple[int, int, int]] = []
+        #: Trades that never came.
+        self.lost = 0
+
+    def take(self, number: int) -> bool:
+        """Takes a trade. True if some between it and the latest one are missing."""
+        latest, holes = self._latest, self._holes
+        self._latest = number if latest is None else max(latest, number)
+        self._holes = [(first, last, since + 1) for first, last, since in holes]
+        if latest is None or number == latest + 1:
+            return False
+        if number > latest:
+            self._holes.append((latest + 1, number - 1, 0))
+            return True
+        self._holes = [
+            (begin, end, since)
+            for first, last, since in self._holes
+            for begin, end in (
+                ((first, number - 1), (number + 1, last)) if first <= number <= last else ((first, last),)
+            )
+            if begin <= end
+        ]
+        return False
+
+    def given_up(self, *, at_once: bool = False) -> list[tuple[int, int]]:
+        """The first and last numbers of trades that will not come any more, each time told once. ``at_once``: none will."""
+        found, kept = [], []
+        for index, (first, last, since) in enumerate(self._holes):
+            if at_once or since >= _LATE_TRADES or len(self._holes) - index > _HOLES:
+                found.append((first, last))
+                self.lost += last - first + 1
+            else:
+                kept.append((first, last, since))
+        self._holes = kept
+        return found

@@ -9,7 +9,8 @@ from collections.abc import Hashable
 
 from lobgym.live.bars import BarBuilder
 from lobgym.live.bars_file import BarsFile
-from lobgym.live.chain import Chain, Numbers, Verdict
+from lobgym.live.chain import Chain, Numbers, Trades, Verdict
+from lobgym.live.clock import DAY_NS, Held, Stamps
 from lobgym.live.messages import Event, MalformedMessage, parse_message, parse_snapshot
 from lobgym.live.settings import Settings
 from lobgym.live.store import Incident, Tick
@@ -23,11 +24,8 @@ _REMEMBERED = 1 << 16
 #: Incidents of one kind that are stored; all are counted.
 _MOST_INCIDENTS = 1_000
 
-#: Messages that wait for the first one with a stamp.
-_MOST_UNSTAMPED = 10_000
-
-#: A stamp that is so much further ahead of the latest one than the local clock says is no stamp.
-_LEAP_NS = 24 * 3600 * 10**9
+#: Messages that wait for the first one with a stamp, and for how many seconds; then the local clock has to do.
+_MOST_UNSTAMPED, _UNSTAMPED_SECONDS = 10_000, 10.0
 
 
 class _Seen:
@@ -62,18 +60,28 @@ class Collector:
         #: Set when the book is stale: a snapshot is wanted.
         self.stale = asyncio.Event()
         self.stale.set()
-        self._chain = Chain()
+        self._chain, self._trades = Chain(), Trades()
+        #: When the connection was lost, until something that came over another has a stamp.
+        self._lost_ns: int | None = None
         self._bars = BarBuilder(settings.interval_ns)
         self._seen = {kind: _Seen() for kind in ("depth", "best", "trade")}
         self._sequence = self._incidents = self._frames = 0
-        #: The exchange's clock, 0: not known yet; and the local one at the latest message.
-        self._time_ns = self._latest_ns = 0
+        #: The exchange's clock, 0: not known yet; whether it is the local one, as no message has a stamp.
+        self._time_ns, self._local = 0, False
+        self._stamps = Stamps()
         self._unstamped: list[tuple[Event, int]] = []
+        #: Since when messages wait for a clock.
+        self._waiting_since: float | None = None
         #: The number of the latest depth update.
         self._latest: int | None = None
         #: Depth updates behind one that is missing, and since when.
         self._early: dict[Numbers, tuple[Event, int]] = {}
         self._early_since = 0.0
+
+    @property
+    def lost_trades(self) -> int:
+        """Trades that never came, by their numbers."""
+        return self._trades.lost
 
     def incident(self, kind: str, detail: str) -> None:
         """Counts what happened and notes it, with where."""
@@ -91,17 +99,38 @@ class Collector:
             if isinstance(frame, bytes):
                 raise MalformedMessage("is binary; legal: text")
             event = parse_message(frame, self.settings.symbol)
-            if event is not None and event.exchange_ms is not None and self._time_ns:
-                leap = event.exchange_ms * 1_000_000 - self._time_ns
-                if leap > _LEAP_NS + max(0, received_ns - self._latest_ns):
-                    raise MalformedMessage(f"E is {event.exchange_ms}, {leap // 10**9} s ahead; legal: less than a day")
+            if event is not None and event.exchange_ms is not None:
+                ahead_ns = event.exchange_ms * 1_000_000 - received_ns
+                if ahead_ns > DAY_NS:
+                    raise MalformedMessage(
+                        f"E is {event.exchange_ms}, {ahead_ns // 10**9} s ahead of the local clock; legal: less than a day"
+                    )
         except MalformedMessage as error:
-            self.incident(
-                "malformed", f"frame {self._frames}, behind sequence {self._sequence}: {error}: {frame[:120]!r}"
-            )
+            where = f"frame {self._frames}, behind sequence {self._sequence}"
+            self.incident("malformed", f"{where}: {error}: {frame[:120]!r}")
             return
         if event is None:
             return
+        if not self._time_ns and self._waiting_since is None:
+            self._waiting_since = time.monotonic()
+        if event.exchange_ms is None:
+            self._take(event, received_ns)
+            return
+        believed, refused = self._stamps.take(Held(event, received_ns, self._frames, self._sequence, frame))
+        if refused is not None:
+            self._refuse(refused, event.exchange_ms)
+        for each in believed:
+            self._take(each.event, each.received_ns)
+
+    def _refuse(self, message: Held, next_ms: int | None = None) -> None:
+        """Notes a stamp that cannot be, by the message behind it, or before it at the end."""
+        stamp, other = message.event.exchange_ms or 0, "before" if next_ms is None else "behind"
+        away = (stamp - (self._time_ns // 10**6 if next_ms is None else next_ms)) // 1000
+        where = f"frame {message.frame}, behind sequence {message.sequence}"
+        detail = f"{where}: E is {stamp}, {away:+d} s from the message {other} it: {message.text[:120]!r}"
+        self.incident("malformed", detail)
+
+    def _take(self, event: Event, received_ns: int) -> None:
         if event.kind == "depth":
             self._depth(event, received_ns)
         elif self._seen[event.kind].add(event.last_id):
@@ -111,28 +140,43 @@ class Collector:
 
     def _store(self, event: Event, received_ns: int) -> None:
         """Gives a message its place."""
-        if event.exchange_ms is None:
-            if not self._time_ns and len(self._unstamped) < _MOST_UNSTAMPED:
-                # Nothing has said yet what time it is at the exchange.
-                self._unstamped.append((event, received_ns))
-                return
-        else:
-            exchange_ns = event.exchange_ms * 1_000_000
-            known, self._time_ns = self._time_ns, max(self._time_ns, exchange_ns)
-            if event.kind != "snapshot" and (self.skew_ns is None or received_ns - exchange_ns < self.skew_ns):
-                self.skew_ns = received_ns - exchange_ns
+        if event.exchange_ms is not None and event.kind != "snapshot":
+            # A snapshot's is not that of the stream, which may be behind it: trades would come after their time.
+            stamp_ns = event.exchange_ms * 1_000_000
+            if self.skew_ns is None or received_ns - stamp_ns < self.skew_ns:
+                self.skew_ns = received_ns - stamp_ns
+            known, self._time_ns, self._local = self._time_ns, max(self._time_ns, stamp_ns), False
             if not known:
                 self._place_unstamped()
-        self._time_ns = self._time_ns or received_ns
-        self._latest_ns = received_ns
+        elif self._local:
+            self._time_ns = max(self._time_ns, received_ns)
+        elif not self._time_ns:
+            # Nothing has said yet what time it is at the exchange.
+            self._unstamped.append((event, received_ns))
+            if len(self._unstamped) >= _MOST_UNSTAMPED:
+                self._start_clock()
+            return
         self._place(event, received_ns)
 
     def _place_unstamped(self) -> None:
         """Gives their places to messages that came before the first stamp."""
         waiting, self._unstamped = self._unstamped, []
         for event, received_ns in waiting:
-            self._time_ns = self._time_ns or received_ns
+            if self._local:
+                self._time_ns = max(self._time_ns, received_ns)
             self._place(event, received_ns)
+
+    def _start_clock(self) -> None:
+        """Has messages wait no longer for a stamp: the only one that there was is believed; without one, it is the local clock that counts."""
+        self._waiting_since = None
+        believed, refused = self._stamps.release()
+        if refused is not None:
+            self._refuse(refused)
+        if believed is not None:
+            self._take(believed.event, believed.received_ns)
+        if not self._time_ns and self._unstamped:
+            self._local = True
+            self._place_unstamped()
 
     def _place(self, event: Event, received_ns: int) -> None:
         self._sequence += 1
@@ -155,13 +199,30 @@ class Collector:
             event.payload,
         )
         self.kinds[event.kind] += 1
-        bars = self._bars.add(tick)
+        gap = event.kind == "trade" and self._trades.take(event.last_id or 0)
+        resumes = self._resumes(event, received_ns)
+        if resumes:
+            self._lost_ns = None
+        bars = self._bars.add(tick, resumes=resumes, gap=gap)
         if bars:
             self.bars += len(bars)
             self._writer.bars(bars)
         self._writer.tick(tick)
+        if event.kind == "trade":
+            self._note_lost_trades()
         if bars and self._bars_file is not None:
             self._bars_file.append(bars)
+
+    def _resumes(self, event: Event, received_ns: int) -> bool:
+        """Whether it is the first message behind an outage that says what time it is by now, at the exchange."""
+        if self._lost_ns is None or event.kind not in self._seen:
+            return False
+        # Depth updates may have waited since before it.
+        return received_ns >= self._lost_ns and (event.exchange_ms is not None or self._local)
+
+    def _note_lost_trades(self, *, at_once: bool = False) -> None:
+        for first, last in self._trades.given_up(at_once=at_once):
+            self.incident("lost_trades", f"{last - first + 1} trades never came: t {first} to {last}")
 
     def _depth(self, event: Event, received_ns: int) -> None:
         numbers = (event.first_id or 0, event.last_id or 0, event.previous_id)
@@ -215,9 +276,15 @@ class Collector:
             self._apply(numbers, event, received_ns)
         self.stale.set()
 
-    def overdue(self) -> bool:
-        """Whether a missing update has been waited for long enough."""
-        return bool(self._early) and time.monotonic() - self._early_since > self.settings.reorder_seconds
+    def look(self) -> None:
+        """Does what time alone decides: a missing update, or a stamp, has been waited for long enough."""
+        now = time.monotonic()
+        if self._early and now - self._early_since > self.settings.reorder_seconds:
+            self.give_up_missing()
+        if self._time_ns:
+            self._waiting_since = None
+        elif self._waiting_since is not None and now - self._waiting_since > _UNSTAMPED_SECONDS:
+            self._start_clock()
 
     def snapshot(self, text: str) -> bool:
         """Takes a snapshot over. False if the updates since do not reach across it.
@@ -235,13 +302,16 @@ class Collector:
         return fits
 
     def disconnected(self) -> None:
-        """What comes next may be anything; the numbers of depth updates will tell."""
-        self._bars.quote_lost()
+        """What comes next may be anything; the numbers of depth updates and trades will tell."""
+        self._lost_ns = time.time_ns()
+        self._bars.lost()
 
     def finish(self) -> None:
         """Writes what has begun. Not the last bar into the file of bars: its interval is not over, and another run may see its end."""
         self.give_up_missing()
-        self._place_unstamped()
+        self._start_clock()
+        self.give_up_missing()
+        self._note_lost_trades(at_once=True)
         bars = self._bars.finish()
         self.bars += len(bars)
         self._writer.bars(bars)
@@ -256,4 +326,5 @@ class Collector:
             written += f"; {self._bars_file.written} bars in {self._bars_file.path}"
             if self._bars_file.skipped:
                 written += f" ({self._bars_file.skipped} were there)"
-        return f"{kinds or 'no message yet'}; {self.bars} bars; {written}{skew}{'; ' if causes else ''}{causes}"
+        lost = f"; {self._trades.lost} trades lost" if self._trades.lost else ""
+        return f"{kinds or 'no message yet'}; {self.bars} bars; {written}{skew}{lost}{'; ' if causes else ''}{causes}"

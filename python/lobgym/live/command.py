@@ -229,6 +229,13 @@ def _add_replay_feed(commands: argparse._SubParsersAction[argparse.ArgumentParse
     parser.add_argument("--first", type=int, metavar="N", help="only the first N messages")
     faults = parser.add_argument_group("faults, each after every N messages (default: never)")
     faults.add_argument("--drop-every", type=int, default=0, metavar="N", help="connections are closed")
+    faults.add_argument(
+        "--drop-loses",
+        type=int,
+        default=0,
+        metavar="N",
+        help="messages that are lost each time that connections are closed",
+    )
     faults.add_argument("--gap-every", type=int, default=0, metavar="N", help="a message is left out")
     faults.add_argument("--duplicate-every", type=int, default=0, metavar="N", help="a message comes twice")
     faults.add_argument("--reorder-every", type=int, default=0, metavar="N", help="a message comes after the next one")

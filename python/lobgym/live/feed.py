@@ -38,8 +38,10 @@ class Faults:
     Messages are counted over the whole recording. ``stall_after`` happens once.
     """
 
-    #: Connections are closed. Nothing is lost: the recording waits for the next client.
+    #: Connections are closed. Nothing is lost, unless ``drop_loses`` says so: the recording waits for the next client.
     drop_every: int = 0
+    #: So many messages are lost each time that connections are closed.
+    drop_loses: int = 0
     #: A message is left out.
     gap_every: int = 0
     #: A message comes twice.
@@ -244,7 +246,7 @@ class Feed:
         loop = asyncio.get_running_loop()
         begin: tuple[float, int] | None = None
         late: Line | None = None
-        faults = self._faults
+        faults, lost = self._faults, 0
         for line in self._lines:
             if line.stream is None:
                 self._book.snapshot(line.data)
@@ -267,7 +269,11 @@ class Feed:
             self.played += 1
             if line.data.get("e") == "depthUpdate":
                 self._book.update(line.data)
+            if lost > 0:
+                lost -= 1
+                continue
             await self._faulty(line, late)
+            lost = faults.drop_loses if self._hits(faults.drop_every) else 0
             late = line if self._hits(faults.reorder_every) and late is None else None
         if late is not None:
             await self._send(late, late.text)

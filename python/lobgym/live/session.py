@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import time
-import urllib.request
 from collections.abc import Callable
 from http.client import HTTPException
 
@@ -16,26 +16,36 @@ from lobgym.live.bars_file import BarsFile
 from lobgym.live.collector import Collector
 from lobgym.live.errors import CollectError
 from lobgym.live.feed import END
+from lobgym.live.fetch import SECONDS, fetch, retry_after
 from lobgym.live.messages import MalformedMessage
 from lobgym.live.settings import Settings
 from lobgym.live.store import Store
+from lobgym.live.worker import Worker
 from lobgym.live.writer import Writer
 
 __all__ = ["collect"]
 
-#: A snapshot is no longer than this.
-_SNAPSHOT_BYTES = 32 << 20
+#: Seconds after which an answer that its thread still waits for (for a name to be found, for instance) is given up.
+_FETCH_SECONDS = 2 * SECONDS
 
 _Say = Callable[[str], object]
 
 
-def _fetch(url: str) -> str:
-    """The text at a URL, with limits."""
-    with urllib.request.urlopen(urllib.request.Request(url, headers={"User-Agent": "lobgym"}), timeout=10) as answer:
-        body: bytes = answer.read(_SNAPSHOT_BYTES + 1)
-    if len(body) > _SNAPSHOT_BYTES:
-        raise MalformedMessage(f"is longer than {_SNAPSHOT_BYTES} bytes")
-    return body.decode()
+class _Connect(connect):
+    """Connects to where it is told, and to nowhere that an answer leads to: whoever may be asked was decided by the URL's host."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        """Nothing is followed."""
+        return exc
+
+
+async def _fetch(url: str) -> str:
+    """The text at a URL."""
+    worker = Worker("lobgym-snapshot")
+    try:
+        return await asyncio.wait_for(worker.submit(functools.partial(fetch, url)), _FETCH_SECONDS)
+    finally:
+        worker.close()
 
 
 class _Backoff:
@@ -60,15 +70,18 @@ async def _keep_synchronised(collector: Collector, connected: asyncio.Event) -> 
     while True:
         await collector.stale.wait()
         await connected.wait()
+        wanted = 0.0
         try:
-            text = await asyncio.to_thread(_fetch, collector.settings.depth_url)
+            text = await _fetch(collector.settings.depth_url)
             if collector.snapshot(text):
                 backoff.reset()
                 continue
             collector.incident("old_snapshot", "the snapshot does not meet the updates; another one is fetched")
-        except (OSError, HTTPException, MalformedMessage, ValueError) as error:
-            collector.incident("no_snapshot", f"{collector.settings.depth_url}: {error}")
-        await asyncio.sleep(backoff.pause())
+        except (OSError, HTTPException, asyncio.TimeoutError, MalformedMessage, ValueError) as error:
+            wanted = retry_after(error, time.time())
+            more = f"; it wants to be left alone for {wanted:g} s" if wanted else ""
+            collector.incident("no_snapshot", f"{collector.settings.depth_url}: {error or type(error).__name__}{more}")
+        await asyncio.sleep(max(backoff.pause(), wanted))
 
 
 class _Watch:
@@ -77,13 +90,19 @@ class _Watch:
     def __init__(self, collector: Collector, stall_seconds: float) -> None:
         self.latest = time.monotonic()
         self.stalled = False
+        #: What looking after it ended with, which ends the collection.
+        self.failure: CollectError | None = None
         self._collector, self._seconds = collector, stall_seconds
 
     async def run(self, connection: ClientConnection) -> None:
         while True:
             await asyncio.sleep(min(self._seconds / 4, self._collector.settings.reorder_seconds, 1.0))
-            if self._collector.overdue():
-                self._collector.give_up_missing()
+            try:
+                self._collector.look()
+            except CollectError as error:
+                self.failure = error
+                connection.transport.abort()
+                return
             if time.monotonic() - self.latest > self._seconds:
                 self.stalled = True
                 connection.transport.abort()
@@ -104,6 +123,8 @@ async def _receive(collector: Collector, writer: Writer, connection: ClientConne
                 await writer.room()
                 watch.latest = time.monotonic()
     except ConnectionClosed as closed:
+        if watch.failure is not None:
+            raise watch.failure from None
         if watch.stalled:
             collector.incident("stalled", f"nothing came for {settings.stall_seconds:g} s: connecting again")
         elif isinstance(closed.__cause__, PayloadTooBig) or (closed.sent and closed.sent.code == 1009):
@@ -135,8 +156,9 @@ async def _connections(collector: Collector, writer: Writer, connected: asyncio.
     """Connects again and again; returns when a recording is over."""
     settings, backoff, failures = collector.settings, _Backoff(collector.settings), 0
     while True:
+        wanted = 0.0
         try:
-            async with connect(
+            async with _Connect(
                 settings.stream_url,
                 max_size=settings.frame_bytes,
                 max_queue=256,
@@ -159,9 +181,10 @@ async def _connections(collector: Collector, writer: Writer, connected: asyncio.
                 raise _unreachable(settings, error) from error
             collector.incident("unreachable", f"{settings.stream_url}: {error or type(error).__name__}")
             say(f"cannot connect to {settings.stream_url}: {error or type(error).__name__}; trying again")
+            wanted = retry_after(error, time.time())
         finally:
             connected.clear()
-        await asyncio.sleep(backoff.pause())
+        await asyncio.sleep(max(backoff.pause(), wanted))
 
 
 async def collect(
@@ -199,7 +222,7 @@ async def collect(
     synchronising = asyncio.create_task(_keep_synchronised(collector, connected))
     stopping = asyncio.create_task(stop.wait())
     reporting = asyncio.create_task(_report(collector, progress))
-    ending = "stopped"
+    ending, failure = "stopped", None
     try:
         tasks = (writing, receiving, synchronising, stopping)
         done, _ = await asyncio.wait(tasks, timeout=settings.seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -208,14 +231,20 @@ async def collect(
         for task in (receiving, synchronising, stopping, reporting):
             task.cancel()
         await asyncio.gather(receiving, synchronising, stopping, reporting, return_exceptions=True)
-        collector.finish()
+        for task in (receiving, synchronising):
+            if failure is None and not task.cancelled():
+                failure = task.exception()
+        try:
+            collector.finish()
+        except CollectError as error:
+            failure = failure or error
         await writer.close()
-        await writing
-    for task in (receiving, synchronising):
-        if not task.cancelled() and (error := task.exception()) is not None:
-            await asyncio.to_thread(store.end_run, run, f"failed: {error}"[:500])
-            raise error
-    await asyncio.to_thread(store.end_run, run, ending)
+        try:
+            await writing
+        finally:
+            await writer.end(ending if failure is None else f"failed: {failure}"[:500], collector.skew_ns)
+    if failure is not None:
+        raise failure
     return collector
 
 

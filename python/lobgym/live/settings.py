@@ -41,6 +41,15 @@ def parse_interval(text: str) -> int:
     return nanoseconds
 
 
+def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
+    """Whether a text is a URL with a host that can be asked: what the parser finds out only when it is asked for the port included."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True)
 class Settings:
     """What is collected, from where, and how patiently."""
@@ -82,9 +91,10 @@ class Settings:
             ("url", self.url, ("ws", "wss")),
             ("snapshot_url", self.snapshot_url, ("http", "https")),
         ):
-            parts = urlsplit(value) if value else None
-            if parts is not None and (parts.scheme not in schemes or not parts.hostname):
-                raise LiveError(f"{name} is {value!r}; legal: {'://..., '.join(schemes)}://...")
+            if value is not None and not _is_url(value, schemes):
+                raise LiveError(
+                    f"{name} is {value!r}; legal: {'://..., '.join(schemes)}://..., with a host, and a port up to 65535"
+                )
         numbers = (
             "batch_rows",
             "batch_seconds",

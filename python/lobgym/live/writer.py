@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from lobgym.live.errors import CollectError
 from lobgym.live.store import Bar, Batch, Incident, Store, StoreError, Tick
+from lobgym.live.worker import Worker
 
 __all__ = ["Writer"]
 
@@ -18,6 +19,8 @@ __all__ = ["Writer"]
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 #: A store that has not answered for so many seconds counts as away.
 _SLOW = 5.0
+#: Seconds between two looks at one that does not answer: whether the buffer is full.
+_LOOK = 0.25
 
 
 class Writer:
@@ -26,7 +29,8 @@ class Writer:
     A transaction takes half a batch at most, so that one half is gathered while the other is written: with a store that answers, no more
     than ``batch_rows`` rows are ever not in it, which is what a kill costs. What fails is kept and tried again, on a new connection. Up to
     ``buffer_rows`` rows wait then; when there are more, or the store has failed for ``patience_seconds``, the collection ends with
-    :class:`CollectError`: whole transactions are missing then, and nothing of them is in the store.
+    :class:`CollectError`: whole transactions are missing then, and nothing of them is in the store. Not to answer is a failure too, which
+    begins with the question: a thread that hangs is left behind, and the one transaction that it is in comes whole or not at all.
     """
 
     def __init__(
@@ -47,12 +51,11 @@ class Writer:
         self._waiting: deque[Batch] = deque()
         self._waiting_rows = 0
         self._began = time.monotonic()
-        self._thread = ThreadPoolExecutor(1, "lobgym-store")
+        self._worker = Worker("lobgym-store")
         self._work, self._drained = asyncio.Event(), asyncio.Event()
         self._closing = False
         self._failing_since: float | None = None
-        self._writing_since: float | None = None
-        self._reason = ""
+        self._broken, self._hangs, self._lost, self._reason = False, False, False, ""
         #: Batches and ticks in the store.
         self.batches = self.ticks = 0
         #: Times that a batch had to be tried again.
@@ -100,8 +103,7 @@ class Writer:
     @property
     def full(self) -> bool:
         """Whether :meth:`room` would have to wait: a batch is not in the store, or, while the store is away, the buffer is used up."""
-        since = self._writing_since
-        if self._failing_since is not None or (since is not None and time.monotonic() - since > _SLOW):
+        if self._failing_since is not None:
             return self.waiting >= self._buffer_rows
         # What one frame may bring at most: a gap's row, a snapshot, and the updates that waited for one that was late.
         return self.waiting >= self._batch_rows - min(16, self._batch_rows // 4)
@@ -120,8 +122,6 @@ class Writer:
 
     async def run(self) -> None:
         """Writes until it is closed. Raises :class:`CollectError` when the store has failed for too long."""
-        loop = asyncio.get_running_loop()
-        pause, broken = _FIRST_PAUSE, False
         try:
             while True:
                 if not self._waiting:
@@ -135,34 +135,82 @@ class Writer:
                         self._cut()
                     continue
                 batch = self._waiting[0]
-                self._writing_since = time.monotonic()
-                try:
-                    if broken:
-                        await loop.run_in_executor(self._thread, self._store.connect)
-                    await loop.run_in_executor(self._thread, self._store.write, batch)
-                except StoreError as error:
-                    broken, self._reason = True, str(error)
-                    self.retries += 1
-                    now = time.monotonic()
-                    if self._failing_since is None:
-                        self._failing_since = now
-                        self._troubled(f"{error}; trying again, {self._buffer_rows} ticks may wait")
-                    if now - self._failing_since > self._patience:
-                        raise self._given_up(f"patience is {self._patience:g} s") from error
-                    if self.full:
-                        raise self._given_up("the buffer is full") from error
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE)
-                    continue
-                finally:
-                    self._writing_since = None
-                if self._failing_since is not None:
-                    self._troubled("the store is back")
-                pause, broken, self._failing_since = _FIRST_PAUSE, False, None
+                await self._persist(functools.partial(self._store.write, batch))
                 self._waiting.popleft()
                 self._waiting_rows -= len(batch.ticks)
                 self.batches += 1
                 self.ticks += len(batch.ticks)
                 self._drained.set()
+        except CollectError:
+            self._lost = True
+            raise
+
+    async def end(self, ending: str, skew_ns: int | None) -> None:
+        """Notes how the run ended and its clocks' skew, as patiently as everything else is written, and lets go of the thread.
+
+        Not if the store was given up: it would be asked in vain.
+        """
+        try:
+            if not self._lost:
+                await self._persist(functools.partial(self._store.end_run, self._run, ending, skew_ns))
         finally:
-            self._thread.shutdown(wait=True)
+            self._worker.close()
+            if not self._hangs:
+                self._worker.join()
+
+    async def _persist(self, action: Callable[[], object]) -> None:
+        """Does something with the store until it succeeds, on a new connection after each failure."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                if self._broken:
+                    await self._answer(self._store.connect)
+                    self._broken = False
+                await self._answer(action)
+            except StoreError as error:
+                self._broken, self._reason = True, str(error)
+                self.retries += 1
+                self._fails(f"{error}; trying again", time.monotonic())
+                self._check()
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                if self._failing_since is not None:
+                    self._troubled("the store is back")
+                self._failing_since = None
+                return
+
+    async def _answer(self, action: Callable[[], object]) -> None:
+        """Waits for the store, but not for ever."""
+        began = time.monotonic()
+        future = self._worker.submit(action)
+        while not (await asyncio.wait({future}, timeout=_LOOK))[0]:
+            self._hangs = True
+            silent = time.monotonic() - began
+            if silent > min(_SLOW, self._patience):
+                self._reason = f"{self._store.name} has not answered for {silent:.0f} s"
+                self._fails(self._reason, began)
+            if self._failing_since is not None:
+                try:
+                    self._check()
+                except CollectError:
+                    future.cancel()
+                    # Nobody else may touch what the thread is in; it finds the store closed when it comes back.
+                    self._store.abandon()
+                    raise
+        self._hangs = False
+        future.result()
+
+    def _fails(self, what: str, since: float) -> None:
+        if self._failing_since is None:
+            self._failing_since = since
+            self._troubled(f"{what}, {self._buffer_rows} ticks may wait")
+
+    def _check(self) -> None:
+        """Raises if the store has been away for too long, or too much waits for it."""
+        if self._failing_since is None:
+            return
+        if time.monotonic() - self._failing_since > self._patience:
+            raise self._given_up(f"patience is {self._patience:g} s")
+        if self.full:
+            raise self._given_up("the buffer is full")

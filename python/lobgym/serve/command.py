@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import socket
 import sys
@@ -61,12 +62,15 @@ def _serve(settings: Settings) -> int:
     import uvicorn
 
     from lobgym.serve.app import create_app
+    from lobgym.serve.connections import configuration
     from lobgym.serve.events import Streams
     from lobgym.serve.service import Service
 
     # uvicorn ends at the first signal and sends it again when it has ended: then there is still the service to close.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _Once())
+    # Also of what the jobs write: the state directory may be moved, or opened, by somebody.
+    os.umask(0o077)
     address = _bound(settings)
     service = Service.open(settings)
     streams = Streams(service)
@@ -87,17 +91,7 @@ def _serve(settings: Settings) -> int:
             print(f"http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
             _say(f"serving; jobs are in {settings.state}; /docs lists what can be asked; Ctrl-C ends it")
 
-    config = uvicorn.Config(
-        create_app(service, streams),
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        lifespan="off",
-        timeout_keep_alive=10,
-        timeout_graceful_shutdown=5,
-        ws="none",
-    )
+    config = configuration(create_app(service, streams), settings)
     try:
         server = Server(config)
         server.run(sockets=[address])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import anyio
 from fastapi import Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from lobgym.serve.errors import ServeError
 from lobgym.serve.ledger import ENDS, Event
@@ -20,6 +21,20 @@ __all__ = ["Streams"]
 
 #: Seconds between two looks.
 _PERIOD = 0.25
+
+
+class _Stream(StreamingResponse):
+    """Says when it is over, also if nothing of it was sent."""
+
+    def __init__(self, events: AsyncIterator[str], left: Callable[[], None], headers: dict[str, str]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers=headers)
+        self._left = left
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._left()
 
 
 class Streams:
@@ -55,34 +70,35 @@ class Streams:
             legal = f"{settings.max_streams} at most are open at the same time"
             raise ServeError("too many streams of events", legal=legal, status=429, retry_after=5)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._events(id, after, progress), media_type="text/event-stream", headers=headers)
+        # Counted from here on: the response begins a moment later.
+        self._open += 1
+        return _Stream(self._events(id, after, progress), self._left, headers)
+
+    def _left(self) -> None:
+        self._open -= 1
 
     async def _events(self, id: str, after: int, progress: int) -> AsyncIterator[str]:
-        self._open += 1
         told = time.monotonic()
-        try:
-            yield "retry: 2000\n\n"
-            while not self._closing:
-                # The changes first: what is made between the two looks is told in the next round, and nothing is after the end.
-                changes = await anyio.to_thread.run_sync(self._service.ledger.events, id, after)
-                status = await anyio.to_thread.run_sync(self._status, id)
-                ended = changes.pop() if changes and changes[-1].state in ENDS else None
-                for change in changes:
-                    after, told = change.number, time.monotonic()
-                    yield _change("state", change, progress)
-                if (now := _progress(status)) > progress:
-                    progress, told = now, time.monotonic()
-                    body = {name: status[name] for name in ("state", "progress", "latest")}
-                    yield _event("progress", f"{after}.{progress}", body)
-                if ended is not None:
-                    yield _change("end", ended, progress)
-                    return
-                if time.monotonic() - told >= self._service.settings.heartbeat_seconds:
-                    told = time.monotonic()
-                    yield ": still here\n\n"
-                await anyio.sleep(_PERIOD)
-        finally:
-            self._open -= 1
+        yield "retry: 2000\n\n"
+        while not self._closing:
+            # The changes first: what is made between the two looks is told in the next round, and nothing is after the end.
+            changes = await anyio.to_thread.run_sync(self._service.ledger.events, id, after)
+            status = await anyio.to_thread.run_sync(self._status, id)
+            ended = changes.pop() if changes and changes[-1].state in ENDS else None
+            for change in changes:
+                after, told = change.number, time.monotonic()
+                yield _change("state", change, progress)
+            if (now := _progress(status)) > progress:
+                progress, told = now, time.monotonic()
+                body = {name: status[name] for name in ("state", "progress", "latest")}
+                yield _event("progress", f"{after}.{progress}", body)
+            if ended is not None:
+                yield _change("end", ended, progress)
+                return
+            if time.monotonic() - told >= self._service.settings.heartbeat_seconds:
+                told = time.monotonic()
+                yield ": still here\n\n"
+            await anyio.sleep(_PERIOD)
 
     def _status(self, id: str) -> dict[str, Any]:
         return self._service.views.status(self._service.jobs.get(id))

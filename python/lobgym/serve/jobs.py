@@ -158,8 +158,12 @@ class Jobs:
             room = work.most(self.settings) - self.ledger.count(work.kind, ACTIVE)
             if room > 0:
                 for job in self.ledger.jobs(work.kind, ("queued",), oldest_first=True):
-                    if room > 0 and self._begin(work, job):
-                        room -= 1
+                    try:
+                        if room > 0 and self._begin(work, job):
+                            room -= 1
+                    except (OSError, ServeError) as error:
+                        # Those behind it may well begin.
+                        self.ledger.change(job.id, ("queued",), "failed", f"it could not be started: {error}")
 
     def _place(self, job: Job) -> Path:
         return self.places.inside("logs", job.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections import OrderedDict
@@ -13,7 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lobgym.serve.errors import ServeError
-from lobgym.serve.security import Gate
+from lobgym.serve.security import OPEN_PATHS, Gate
 from lobgym.serve.settings import Settings
 
 __all__ = ["Buckets", "Limits", "answer"]
@@ -61,8 +62,11 @@ class Limits:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app, self._settings = app, settings
         self._gate = Gate(settings)
-        self._buckets = Buckets(settings.rate_per_second, settings.rate_burst)
-        self._running = 0
+        # Those without the token may be anybody, and as many as they like: they take nothing away from those who have it.
+        self._known = Buckets(settings.rate_per_second, settings.rate_burst)
+        self._strangers = Buckets(settings.rate_per_second, settings.rate_burst)
+        #: Requests that are being answered.
+        self.running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
@@ -73,22 +77,34 @@ class Limits:
             await self._app(scope, receive, send)
             return
         try:
-            self._buckets.take((scope.get("client") or ("-", 0))[0])
-            self._gate.check(scope)
-            if self._running >= self._settings.max_requests:
+            self._check(scope)
+            if self.running >= self._settings.max_requests:
                 raise ServeError("too many requests at once", status=429, retry_after=_BUSY)
-            self._running += 1
+            place = _Place(self)
             try:
                 body = await self._body(scope, receive)
-                await self._timed(scope, _replay(body, receive), send)
+                await self._timed(place, scope, _replay(body, receive), send)
             finally:
-                self._running -= 1
+                place.leave()
         except ServeError as error:
             response = answer(error)
-            if error.status in (408, 413):
+            if error.status in (400, 408, 413):
                 # What else was sent is not read.
                 response.headers["Connection"] = "close"
             await response(scope, receive, send)
+
+    def _check(self, scope: Scope) -> None:
+        """Who it is, and whether there were too many of theirs."""
+        client = (scope.get("client") or ("-", 0))[0]
+        try:
+            known = self._gate.check(scope)
+        except ServeError:
+            self._strangers.take(client)
+            raise
+        (self._known if known else self._strangers).take(client)
+        # None is waited for where nothing is done with it: a slot could be held by who is nobody.
+        if (scope["method"] in ("GET", "HEAD") or scope["path"] in OPEN_PATHS) and _has_body(scope):
+            raise ServeError("body", legal="none here", status=400)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         most = self._settings.max_body_bytes
@@ -113,24 +129,83 @@ class Limits:
             legal = f"{self._settings.body_seconds:g} seconds at most"
             raise ServeError("the body did not come", legal=legal, status=408) from None
 
-    async def _timed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
-        try:
-            with anyio.fail_after(self._settings.request_seconds) as within:
+    async def _timed(self, place: _Place, scope: Scope, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[bool] = loop.create_future()
+        begun = late = False
 
-                async def sending(message: Message) -> None:
-                    nonlocal begun
-                    # Streams go on for as long as they like, and so do clients that read slowly: uvicorn ends those.
-                    begun = True
-                    within.deadline = math.inf
-                    await send(message)
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            if not late:
+                # Streams go on for as long as they like, and so do clients that read slowly: uvicorn ends those.
+                begun = True
+                await send(message)
 
+        def ended(done: asyncio.Task[None]) -> None:
+            if not outcome.done():
+                outcome.set_result(True)
+            elif not done.cancelled():
+                # Whoever waited for it has gone.
+                done.exception()
+
+        def give_up() -> None:
+            nonlocal late
+            if not begun and not outcome.done():
+                late = True
+                outcome.set_result(False)
+
+        async def answering() -> None:
+            with given_up:
                 await self._app(scope, receive, sending)
-        except TimeoutError:
-            if begun:
-                raise
-            legal = f"{self._settings.request_seconds:g} seconds at most"
-            raise ServeError("the answer took too long", legal=legal, status=503, retry_after=5) from None
+
+        # In a task of its own, as nothing that is given up ends before the thread that it waits for: it is not waited for.
+        given_up = anyio.CancelScope()
+        task = asyncio.ensure_future(answering())
+        task.add_done_callback(ended)
+        timer = loop.call_later(self._settings.request_seconds, give_up)
+        try:
+            in_time = await outcome
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        finally:
+            timer.cancel()
+        if in_time:
+            task.result()
+            return
+        place.keep(task)
+        # Not the task itself: that would free its place among the threads while its thread still works.
+        given_up.cancel()
+        legal = f"{self._settings.request_seconds:g} seconds at most"
+        raise ServeError("the answer took too long", legal=legal, status=503, retry_after=5)
+
+
+class _Place:
+    """One of those that are answered at the same time; what was given up has its own until its thread has come back."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._task: asyncio.Task[None] | None = None
+        limits.running += 1
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """Has it left when the task is done."""
+        self._task = task
+
+    def leave(self) -> None:
+        """Makes room for another, now or as soon as may be."""
+        if self._task is None:
+            self._limits.running -= 1
+        else:
+            self._task.add_done_callback(self._left)
+
+    def _left(self, _task: asyncio.Task[None]) -> None:
+        self._limits.running -= 1
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return headers.get("content-length", "0").strip("0") != "" or "transfer-encoding" in headers
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

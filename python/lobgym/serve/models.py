@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -87,7 +88,7 @@ class CollectionRequest(BaseModel):
     symbol: str = Field("BTCUSDT", pattern=_SYMBOL)
     interval: str = Field("5s", pattern=_INTERVAL, description="of the bars, 24h at most")
     url: str | None = Field(None, pattern=_URL, max_length=500, description="of the websocket; else the venue's")
-    store: Name | None = Field(None, description="name of the store and the bars; else made of the three above")
+    store: Name | None = Field(None, description="name of the store and the bars; else made of those above")
     seconds: float | None = Field(None, gt=0, le=1e9, allow_inf_nan=False, description="how long; else until stopped")
 
     @field_validator("url")
@@ -100,8 +101,11 @@ class CollectionRequest(BaseModel):
 
     @property
     def name(self) -> str:
-        """Of the store and the bars."""
-        return self.store or f"{self.venue}-{self.symbol}-{self.interval}".lower()
+        """Of the store and the bars. Another source than the venue itself has another name, unless the request says one."""
+        if self.store is not None:
+            return self.store
+        source = "" if self.url is None else f"-{hashlib.sha256(self.url.encode()).hexdigest()[:6]}"
+        return f"{self.venue}-{self.symbol}-{self.interval}{source}".lower()
 
 
 class StopRequest(BaseModel):
@@ -212,6 +216,9 @@ class JobStatus(BaseModel):
 class Collection(JobStatus):
     """A collection and the end of its bars."""
 
+    bars_written: int | None = Field(
+        description="by this collection; the others in the file are of earlier ones. Unknown if it has not begun"
+    )
     bars: list[dict[str, Any]]
 
 

@@ -16,6 +16,7 @@ NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 LEGAL_NAME = "1 to 64 of a-z, 0-9, _ and -, the first a letter or a digit"
 
 _DIRECTORIES = ("runs", "stores", "bars", "trades", "logs")
+_FILES = ("jobs.sqlite", "server.lock")
 _BARS = (".csv", ".parquet")
 
 
@@ -45,11 +46,24 @@ class Places:
         try:
             # What it holds is nobody else's business: requests, what was traded, and what was said to the logs.
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._close_to_others()
             for name in _DIRECTORIES:
                 (self.root / name).mkdir(exist_ok=True)
         except OSError as error:
             raise ServeError("state", str(root), f"a directory that can be written ({error.strerror})") from error
         self._lock: int | None = None
+
+    def _close_to_others(self) -> None:
+        """Only its owner may look into it, also if it was there before. One that has other things in it is not touched, but refused."""
+        found = self.root.stat()
+        if found.st_uid != os.geteuid():
+            raise ServeError("state", str(self.root), "a directory of the user who runs the server")
+        if found.st_mode & 0o077:
+            own = all(entry.name in _DIRECTORIES or entry.name.startswith(_FILES) for entry in os.scandir(self.root))
+            if not own:
+                legal = f"a directory that only its owner may enter, as it is after `chmod 700 {self.root}`, or an empty one"
+                raise ServeError("state", str(self.root), legal)
+            self.root.chmod(0o700)
 
     def hold(self) -> None:
         """Takes the directory for this process.

@@ -57,14 +57,14 @@ def _check_feed(service: Service, request: models.CollectionRequest) -> None:
 
 
 def _check_store(service: Service, name: str, request: dict[str, Any]) -> None:
-    """A store has one kind of bars, and one process that writes it."""
+    """A store has one kind of bars, from one source, and one process that writes it. Who wrote no bars, or whose file is gone, has no say."""
     for other in service.ledger.jobs("collection"):
         if other.request["store"] == name:
             if other.is_open:
                 raise ServeError("body.store", name, f"a store that no collection writes; {other.id} does", status=409)
-            kinds = ("venue", "symbol", "interval")
-            if any(other.request[kind] != request[kind] for kind in kinds):
-                has = ", ".join(other.request[kind] for kind in kinds)
+            kinds = ("venue", "symbol", "interval", "url")
+            if any(other.request[kind] != request[kind] for kind in kinds) and service.collected.wrote(other):
+                has = ", ".join(other.request[kind] or "the venue's own feed" for kind in kinds)
                 raise ServeError("body.store", name, f"another name: that one has {has}", status=409)
 
 

@@ -33,8 +33,8 @@ class Gate:
         self._checks_host = settings.on_loopback
         self._names = {name.lower() for name in settings.allowed_hosts}
 
-    def check(self, scope: Scope) -> None:
-        """Does nothing for those who may ask.
+    def check(self, scope: Scope) -> bool:
+        """Does nothing to those who may ask. Returns whether they have brought the token, where there is one.
 
         Raises:
             ServeError: For the others, with 401 or 403.
@@ -50,18 +50,21 @@ class Gate:
         origin = headers.get("origin")
         if origin is not None and urlsplit_netloc(origin) != host.lower():
             raise ServeError("Origin", origin, "this server's own pages, or no browser", status=403)
-        if self._token is None or scope["path"] in OPEN_PATHS:
-            return
+        if self._token is None:
+            return True
         scheme, _, given = headers.get("authorization", "").partition(" ")
         # In one time for all wrong tokens; the header is latin-1, of which ASCII is legal.
         right = hmac.compare_digest(given.strip().encode("latin-1", "replace"), self._token)
-        if scheme.lower() != "bearer" or not right:
+        if scheme.lower() == "bearer" and right:
+            return True
+        if scope["path"] not in OPEN_PATHS:
             raise ServeError(
                 "Authorization",
                 legal="Bearer, and the server's token",
                 status=401,
                 headers={"WWW-Authenticate": 'Bearer realm="lobgym"'},
             )
+        return False
 
 
 def urlsplit_netloc(origin: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from lobgym.serve.collected import Collected
 from lobgym.serve.jobs import Jobs
 from lobgym.serve.ledger import Ledger
 from lobgym.serve.places import Places
@@ -24,6 +25,7 @@ class Service:
     ledger: Ledger
     jobs: Jobs
     views: Views
+    collected: Collected
     #: Held from looking whether something may begin until it is in the ledger.
     starting: threading.Lock = field(default_factory=threading.Lock)
 
@@ -38,8 +40,9 @@ class Service:
         places = Places(settings.state)
         places.hold()
         ledger = Ledger(places.root / "jobs.sqlite")
+        collected = Collected(places, ledger)
         jobs = Jobs(settings, places, ledger, works(settings, places, ledger))
-        return cls(settings, places, ledger, jobs, Views(settings, places))
+        return cls(settings, places, ledger, jobs, Views(settings, places, collected), collected)
 
     def start(self) -> None:
         """Takes up the jobs."""

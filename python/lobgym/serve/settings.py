@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
@@ -37,7 +38,13 @@ class Settings(BaseSettings):
     state: Path = Field(Path("lobgym-data"), description="directory for jobs, runs, stores, bars, trades and logs")
     token: SecretStr | None = Field(None, description="what requests must bring (Authorization: Bearer TOKEN)")
     allowed_hosts: Names = Field((), description="further names that this server is called by, on loopback")
+    trusted_proxies: Names = Field(
+        (), description="addresses or networks of proxies that say for whom they ask (X-Forwarded-For)"
+    )
     allowed_feed_hosts: Names = Field((), description="hosts to collect from, besides the venue's own and loopback")
+    collect_into: str | None = Field(
+        None, description="postgresql://... for the ticks of collections, without a password; else a file for each"
+    )
     lobgym_binary: Path | None = Field(None, description="the command lobgym; else target/release here, else on PATH")
     presets: Path | None = Field(
         None, description="directory of trainings; else config/train here or in the repository"
@@ -56,18 +63,42 @@ class Settings(BaseSettings):
     rate_per_second: Positive = Field(50.0, description="requests of a client, lasting")
     rate_burst: Count = Field(100, description="requests of a client, at once")
     max_requests: Count = Field(256, description="requests that are answered at the same time")
+    max_connections: Count = Field(768, description="that are open at the same time")
     max_streams: Count = Field(64, description="streams of events that are open at the same time")
     max_body_bytes: Count = Field(65_536, description="of a request")
-    body_seconds: Positive = Field(10.0, description="for a request's body to come")
+    body_seconds: Positive = Field(10.0, description="for a request's head, and then its body, to come")
     request_seconds: Positive = Field(30.0, description="for an answer to begin")
     heartbeat_seconds: Positive = Field(15.0, description="between two signs of life of a stream of events")
 
-    @field_validator("allowed_hosts", "allowed_feed_hosts", mode="before")
+    @field_validator("allowed_hosts", "trusted_proxies", "allowed_feed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         names = value.split(",") if isinstance(value, str) else value
         if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
             return tuple(name.strip().lower() for name in names if name.strip())
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ipaddress.ip_network(each)
+            except ValueError:
+                raise ValueError("IP addresses, or networks as 10.0.0.0/8") from None
+        return value
+
+    @field_validator("collect_into")
+    @classmethod
+    def _database(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("postgresql", "postgres"):
+            raise ValueError("postgresql://HOST/DATABASE")
+        # Whoever may look at the machine's processes sees what they were started with.
+        if parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True):
+            raise ValueError("a URL without a password, which is for PGPASSWORD or ~/.pgpass")
         return value
 
     @field_validator("token")
@@ -172,7 +203,7 @@ def load(given: Mapping[str, Any], file: Path | None = None) -> tuple[Settings, 
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
-        value = "(not shown)" if name == "token" else first["input"]
+        value = "(not shown)" if name in ("token", "collect_into") else first["input"]
         legal = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         raise ServeError(name, value, f"{legal} (from: {origins[name].text})") from None
     if not settings.on_loopback and settings.token is None:

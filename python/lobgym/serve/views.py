@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from lobgym.serve.binary import find_binary
+from lobgym.serve.collected import Collected
 from lobgym.serve.errors import ServeError
 from lobgym.serve.ledger import Job
-from lobgym.serve.logs import lines_backwards
+from lobgym.serve.logs import lines_backwards, position_of
 from lobgym.serve.places import Places
 from lobgym.serve.settings import Settings
 
@@ -54,14 +55,14 @@ def _header(path: Path) -> list[str]:
     return next(csv.reader([line]), []) if line.endswith("\n") else []
 
 
-def _rows_backwards(path: Path) -> Iterator[Row]:
-    """Rows of a CSV file with a header, the last one first."""
+def _rows_backwards(path: Path, end: int | None = None) -> Iterator[Row]:
+    """Rows of a CSV file with a header, the last one first; those that begin before ``end``, if it is given."""
     try:
         names = _header(path)
     except OSError:
         return
     following = None
-    for line in lines_backwards(path):
+    for line in lines_backwards(path, end=end):
         # One late, as the last to come is the header.
         if following is not None:
             cells = next(csv.reader([following]), [])
@@ -75,7 +76,7 @@ def bar_rows(path: Path, limit: int, start_ns: int | None = None, end_ns: int | 
     if path.suffix == ".parquet":
         return _parquet_rows(path, limit, start_ns, end_ns)
     found: list[Row] = []
-    for row in _rows_backwards(path):
+    for row in _rows_backwards(path, None if end_ns is None else _position(path, end_ns)):
         if len(found) >= limit:
             break
         time_ns = row.get("start_ns")
@@ -86,6 +87,24 @@ def bar_rows(path: Path, limit: int, start_ns: int | None = None, end_ns: int | 
                 continue
         found.append(row)
     return found[::-1]
+
+
+def _position(path: Path, end_ns: int) -> int | None:
+    """Where the bars of a moment begin in a file, whose bars are in order of time."""
+    try:
+        names = _header(path)
+        if "start_ns" not in names:
+            return None
+        column = names.index("start_ns")
+
+        def start(line: str) -> int | None:
+            cells = next(csv.reader([line]), [])
+            time_ns = _cell(cells[column]) if len(cells) == len(names) else None
+            return time_ns if type(time_ns) is int else None
+
+        return position_of(path, end_ns, start)
+    except OSError:
+        return None
 
 
 def _parquet_rows(path: Path, limit: int, start_ns: int | None, end_ns: int | None) -> list[Row]:
@@ -156,8 +175,8 @@ def last_metrics(directory: Path) -> Row | None:
 class Views:
     """Reads what is in a state directory."""
 
-    def __init__(self, settings: Settings, places: Places) -> None:
-        self._settings, self._places = settings, places
+    def __init__(self, settings: Settings, places: Places, collected: Collected) -> None:
+        self._settings, self._places, self._collected = settings, places, collected
         self._statuses: dict[str, tuple[float, Row | None]] = {}
         self._asking = threading.Lock()
 
@@ -187,7 +206,8 @@ class Views:
         share = None
         if seconds is not None and job.started is not None:
             share = min(1.0, ((job.ended or time.time()) - job.started) / seconds)
-        return {"progress": share, "latest": bars[-1] if bars else None, "bars": bars[-points:] if points else []}
+        own = {"latest": bars[-1] if bars else None, "bars": bars[-points:] if points else []}
+        return {"progress": share, "bars_written": self._collected.count(job)} | own
 
     def _training(self, job: Job, points: int) -> Row:
         directory = self._places.inside("runs", job.id)

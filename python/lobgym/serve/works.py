@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from lobgym.serve.binary import find_binary, find_presets
+from lobgym.serve.collected import Collected
 from lobgym.serve.errors import ServeError
 from lobgym.serve.jobs import Work
 from lobgym.serve.ledger import Job, Kind, Ledger
@@ -23,13 +24,13 @@ RULES = ("lowrider", "buy_and_hold", "random", "cash")
 
 
 class Collecting:
-    """``lobgym collect`` into a store and a file of bars that have the same name."""
+    """``lobgym collect`` into a store and a file of bars that have the same name; or into the database of the settings, and the file."""
 
     kind: Kind = "collection"
     stop_signal = signal.SIGTERM
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, settings: Settings, places: Places, ledger: Ledger) -> None:
+        self._settings, self._places, self._collected = settings, places, Collected(places, ledger)
 
     def most(self, settings: Settings) -> int:
         """See :class:`Work`."""
@@ -42,9 +43,10 @@ class Collecting:
     def command(self, job: Job) -> list[str]:
         """See :class:`Work`."""
         request, name = job.request, job.request["store"]
+        self._collected.begin(job)
         command = [sys.executable, "-m", "lobgym.live", "collect"]
         command += ["--venue", request["venue"], "--symbol", request["symbol"], "--interval", request["interval"]]
-        command += ["--store", str(self._places.store(name))]
+        command += ["--store", self._settings.collect_into or str(self._places.store(name))]
         command += ["--bars-file", str(self._places.inside("bars", name, ".csv"))]
         if request["url"] is not None:
             command.append(f"--url={request['url']}")
@@ -169,5 +171,9 @@ class Trading:
 
 def works(settings: Settings, places: Places, ledger: Ledger) -> dict[Kind, Work]:
     """All kinds."""
-    kinds: tuple[Work, ...] = (Collecting(places), Training(settings, places), Trading(settings, places, ledger))
+    kinds: tuple[Work, ...] = (
+        Collecting(settings, places, ledger),
+        Training(settings, places),
+        Trading(settings, places, ledger),
+    )
     return {work.kind: work for work in kinds}

@@ -52,6 +52,14 @@ class Store(ABC):
         """Lets go of the database; harmless if it is closed."""
 
     @abstractmethod
+    def abandon(self) -> None:
+        """Forgets the database without a word to it, as another thread hangs in it; closed from now on."""
+
+    def hurry(self) -> None:
+        """Has the database itself give up what takes it too long in this transaction, where it can."""
+        return
+
+    @abstractmethod
     def execute(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows that a statement gives."""
 
@@ -142,7 +150,7 @@ class Store(ABC):
             with self.transaction():
                 run = int(self.execute("SELECT coalesce(max(run), 0) + 1 FROM runs")[0][0])
                 self.execute(
-                    "INSERT INTO runs VALUES (%s, %s, %s, %s, %s, %s, NULL, NULL)",
+                    "INSERT INTO runs VALUES (%s, %s, %s, %s, %s, %s, NULL, NULL, NULL)",
                     (run, venue, symbol, url, interval_ns, time.time_ns()),
                 )
             return run
@@ -157,12 +165,16 @@ class Store(ABC):
                 time.sleep(0.05 * (attempt + 1))
         raise AssertionError("unreachable")
 
-    def end_run(self, run: int, ending: str) -> None:
-        """Notes that a collection ended, and why. A run without an ending was killed."""
+    def end_run(self, run: int, ending: str, skew_ns: int | None = None) -> None:
+        """Notes that a collection ended, why, and the smallest skew of its stamps. A run without an ending was killed."""
 
         def end() -> None:
             with self.transaction():
-                self.execute("UPDATE runs SET ended_ns = %s, ending = %s WHERE run = %s", (time.time_ns(), ending, run))
+                self.hurry()
+                self.execute(
+                    "UPDATE runs SET ended_ns = %s, ending = %s, skew_ns = %s WHERE run = %s",
+                    (time.time_ns(), ending, skew_ns, run),
+                )
 
         self._guarded("cannot end a run in", end)
 
@@ -171,6 +183,7 @@ class Store(ABC):
 
         def write() -> bool:
             with self.transaction():
+                self.hurry()
                 key = (batch.run, batch.number)
                 if self.execute("SELECT 1 FROM batches WHERE run = %s AND batch = %s", key):
                     return False

@@ -94,6 +94,10 @@ class DuckStore(Store):
             with contextlib.suppress(duckdb.Error):
                 connection.close()
 
+    def abandon(self) -> None:
+        """Forgets the database; the thread that is in it lets go of it."""
+        self._connection = None
+
     def _open(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
             raise StoreError(f"{self.path} is closed")

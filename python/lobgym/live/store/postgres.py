@@ -23,6 +23,19 @@ __all__ = ["PostgresStore"]
 #: Rows that an export has in memory.
 _CHUNK = 100_000
 
+#: A server that has gone without a word (a cable, a firewall, a machine that froze) is noticed within half a minute, for the kernel would
+#: wait a quarter of an hour for its acknowledgements, and for ever for its answer. What a URL says of these goes before.
+_NETWORK = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "4",
+    "tcp_user_timeout": "30000",
+}
+
+#: Milliseconds that a statement of a collection may take a server that still speaks: another one's lock, for instance.
+_STATEMENT_MS = 30_000
+
 #: What two processes that make the tables at once wait for.
 _LOCK = 0x6C6F6267796D
 
@@ -90,7 +103,8 @@ class PostgresStore(Store):
         except psycopg.Error as error:
             raise StoreError(f"the URL of the store cannot be read: {error}") from None
         host, database = parts.get("host", "localhost"), parts.get("dbname", "")
-        self._url, self.name, self.read_only = url, f"postgresql://{host}/{database}", read_only
+        self._parts = {**_NETWORK, **parts}
+        self.name, self.read_only = f"postgresql://{host}/{database}", read_only
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self.connect()
         try:
@@ -106,7 +120,7 @@ class PostgresStore(Store):
         """Opens the database, anew if it is open."""
         self.close()
         try:
-            connection = psycopg.connect(self._url, autocommit=True, connect_timeout=10)
+            connection = psycopg.connect(conninfo.make_conninfo("", **self._parts), autocommit=True)
             # Starting workers, or compiling a query, takes longer than reading a range.
             connection.execute("SET max_parallel_workers_per_gather = 0; SET jit = off")
             connection.read_only = self.read_only
@@ -119,6 +133,14 @@ class PostgresStore(Store):
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def abandon(self) -> None:
+        """Forgets the database; the thread that is in it lets go of it."""
+        self._connection = None
+
+    def hurry(self) -> None:
+        """Has the server give up a statement of this transaction that takes too long."""
+        self.execute(f"SET LOCAL statement_timeout = {_STATEMENT_MS}")
 
     def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
         if self._connection is None:

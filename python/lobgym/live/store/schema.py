@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["MIGRATIONS", "SCHEMA_VERSION", "TABLES", "Bar", "Incident", "Table", "Tick", "rows"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ TABLES = {
                 "started_ns": "BIGINT NOT NULL",
                 "ended_ns": _BIG,
                 "ending": _TEXT,
+                "skew_ns": _BIG,
             },
             ("run",),
         ),
@@ -192,6 +193,7 @@ TABLES = {
 #: What brings a store of a version to the next one.
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: tuple(f"ALTER TABLE bars ADD COLUMN {name} {_REAL}" for name in ("bid", "bid_size", "ask", "ask_size")),
+    2: (f"ALTER TABLE runs ADD COLUMN IF NOT EXISTS skew_ns {_BIG}",),
 }
 
 _GETTERS: dict[type, Any] = {kind: attrgetter(*kind.__dataclass_fields__) for kind in (Tick, Bar, Incident)}
