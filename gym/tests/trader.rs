@@ -304,6 +304,50 @@ fn in_a_book_orders_take_what_rests_there() {
 }
 
 #[test]
+fn lots_of_any_size_are_sold_to_the_last_one() {
+    // Purchases and sales of a book's lots take several prices: their sums differ by a rounding where a lot is no binary fraction.
+    for (lot_size, capital, account) in [
+        (0.001, 2.0, "spot"),
+        (0.1, 200.0, "spot"),
+        (0.3, 600.0, "spot"),
+        (0.1, 200.0, "{futures: {leverage: 2, funding_rate: 0}}"),
+    ] {
+        let text = format!(
+            "env: {{name: trader, market: flow, opening_book: live, normalisation: null, features: price, window: 1, steps: 80,
+              interval_seconds: 1, blocking_cycles: false, action: lots, band: 0, lot_size: {lot_size}, capital: {capital},
+              account: {account}}}"
+        );
+        let config = EnvConfig::from_settings(&Settings::from_yaml(&text, "test").unwrap()).unwrap();
+        let AnyEnv::Trader(mut env) = AnyEnv::new(&config).unwrap() else { panic!("a trader") };
+        let mut seen = vec![0.0; env.observation_space().len()];
+        let mut closed = 0.0;
+        for session in 0..4 {
+            env.reset(session, &mut seen).unwrap();
+            for index in 0..80usize {
+                // Bought in three parts, sold in two, the last of which closes.
+                let share = [0.3, 0.5, 1.0, 0.4, 0.0][index % 5];
+                env.step(Action::Continuous(&[share]), &mut seen);
+                let position = info(&env, "position");
+                assert!(
+                    position == 0.0 || position.abs() > 0.4 * lot_size,
+                    "{lot_size} {account}: {position:e}"
+                );
+                let lots = position / lot_size;
+                assert!((lots - lots.round()).abs() < 1e-6);
+                if index % 5 == 4 {
+                    assert_eq!(position, 0.0, "{lot_size} {account}");
+                    assert_eq!(info(&env, "average_price"), 0.0);
+                    let profit = info(&env, "profit") - info(&env, "realised_profit");
+                    assert!(profit.abs() < 1e-9 * capital);
+                }
+            }
+            closed += info(&env, "cycles");
+        }
+        assert!(closed > 60.0, "{lot_size} {account}: {closed} cycles");
+    }
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let file = File::new("missing", "time,open,close\n1,1,1\n2,1,1\n3,1,1\n");
     let text = complaint(&file, "features: default");

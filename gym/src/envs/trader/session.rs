@@ -462,8 +462,13 @@ impl Session {
         }
     }
 
-    /// Books a fill.
-    pub(super) fn book(&mut self, filled: Filled) {
+    /// Books a fill. What would leave less than half a lot closes the position: nobody can trade the rest, which is the rounding of purchases
+    /// and sales whose lots add up to nothing.
+    pub(super) fn book(&mut self, mut filled: Filled) {
+        let rest = (self.wallet.units + filled.units).abs();
+        if self.wallet.is_open() && self.terms.lot_size.is_some_and(|lot| rest < lot / 2.0) {
+            filled.units = -self.wallet.units;
+        }
         if filled.units != 0.0 {
             let cycles = self.wallet.cycles;
             self.wallet.trade(filled.units, filled.price, filled.fees, filled.slippage);
