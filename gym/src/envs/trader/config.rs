@@ -198,7 +198,14 @@ impl TraderConfig {
                 return Err(ParameterError::new("bars.train_share", 0, "a number above 0, at most 1"));
             }
         }
-        positive("interval_seconds", self.interval_seconds)?;
+        // Beyond a day a bar of a simulated book is no bar any more, but hours of computing.
+        if !(1e-3..=86_400.0).contains(&self.interval_seconds) {
+            return Err(ParameterError::new(
+                "interval_seconds",
+                self.interval_seconds,
+                "a number from 0.001 to 86,400",
+            ));
+        }
         for (key, value) in [("tick_size", Some(self.tick_size)), ("lot_size", self.lot_size)] {
             if let Some(value) = value.filter(|value| !(1e-12..=1e9).contains(value)) {
                 return Err(ParameterError::new(key, value, "a number from 1e-12 to 1e9"));
