@@ -10,6 +10,7 @@ use super::paper::Paper;
 use super::recorded::Data;
 use super::session::{Rows, Session, Terms, Wish};
 use crate::config::ConfigError;
+use crate::features::Field;
 use crate::market::MarketSettings;
 use crate::prices::{Completion, RawBar, TickBarsConfig};
 use crate::space::{BoxSpace, Space};
@@ -28,6 +29,10 @@ pub struct LiveTrader {
     observation_space: BoxSpace,
     action_space: Space,
     columns: TickBarsConfig,
+    /// What the features need, and whether a bar has had all of it.
+    needed: Vec<Field>,
+    began: bool,
+    lacking: Option<Field>,
     /// Bars that are still to come before the first decision.
     missing: usize,
 }
@@ -62,6 +67,9 @@ impl LiveTrader {
             observation_space: terms.observation_space(names.iter()),
             action_space: terms.action_space(),
             session: Session::new(terms),
+            needed: features.needed(),
+            began: false,
+            lacking: None,
             missing: rows.warm_up() + config.window,
             row: vec![0.0; rows.width()],
             rows,
@@ -96,6 +104,11 @@ impl LiveTrader {
         self.missing
     }
 
+    /// What the features need and no bar has had yet, where that is what the first decision waits for.
+    pub fn lacking(&self) -> Option<&'static str> {
+        self.lacking.map(|field| field.name())
+    }
+
     /// Takes a bar that has closed: `wish`, decided before it, is filled at its open. Returns the step's reward and whether it was the last
     /// (liquidated); nothing while bars are missing before the first decision, when wishes are not heard.
     ///
@@ -103,9 +116,21 @@ impl LiveTrader {
     /// A bar that cannot be used; then nothing has changed.
     pub fn bar(&mut self, wish: Wish, raw: &RawBar) -> Result<Option<(f64, bool)>, ParameterError> {
         let mut completion = self.completion.clone();
-        let Some(bar) = completion.complete(raw)? else { return Ok(None) };
+        let Some(bar) = completion.complete(raw)? else {
+            self.completion = completion;
+            return Ok(None);
+        };
+        if !self.began {
+            // As in a file: bars before the first of all that the features need are left out.
+            self.lacking = self.needed.iter().copied().find(|field| field.of(&bar.tick).is_nan());
+            if self.lacking.is_some() {
+                self.completion = completion;
+                return Ok(None);
+            }
+        }
         self.rows.write(&bar.tick, &raw.extra, &mut self.row)?;
         self.completion = completion;
+        self.began = true;
         if self.missing > 0 {
             self.session.close_bar(&bar, &self.row);
             self.missing -= 1;
