@@ -222,7 +222,7 @@ impl Booked {
         };
         self.traded = traded;
         let time_ns = (self.bars as f64 * self.interval_seconds * 1e9) as i64;
-        let bar = TickBar { time_ns, tick, funding_rate: f64::NAN };
+        let bar = TickBar { time_ns, tick, funding_rate: f64::NAN, traded: true, quoted: true };
         self.rows.write(&bar.tick, &[], &mut self.row)?;
         session.close_bar(&bar, &self.row);
         Ok(())

@@ -229,6 +229,11 @@ impl TraderConfig {
         self.conditions.validate(Some(1))
     }
 
+    /// Whether an impact model asks what others trade, and the bars are to say it.
+    pub(super) fn meets_volume(&self) -> bool {
+        self.impact != ImpactConfig::None && self.conditions.volume.is_none()
+    }
+
     /// The feature set, a file's path from `directory`.
     ///
     /// # Errors

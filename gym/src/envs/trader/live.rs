@@ -142,13 +142,14 @@ impl LiveTrader {
         Ok(Some(self.session.end_step()))
     }
 
-    /// Fills a wish now, at the last price: the end of a session.
+    /// Fills a wish now, at the last quote, or half a spread from the last price where there is none: the end of a session.
     pub fn fill_now(&mut self, wish: Wish) {
         self.session.begin_step();
-        let bar = self.session.bar().clone();
-        let mut now = bar.clone();
-        let price = bar.tick.close;
+        let mut now = self.session.bar().clone();
+        let price = now.tick.close;
         (now.tick.open, now.tick.high, now.tick.low) = (price, price, price);
+        // As if a bar without a trade came.
+        now.traded = false;
         self.paper.play(&mut self.session, wish, &now);
     }
 }

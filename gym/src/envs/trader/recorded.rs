@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lob::ParameterError;
-use lob::models::{FeeConfig, ImpactConfig};
+use lob::models::FeeConfig;
 use lob::sim::SimRng;
 use rand_xoshiro::rand_core::SeedableRng;
 
@@ -50,9 +50,9 @@ impl Data {
         let (bars, extra) = complete(config, source, directory)?;
         let features = config.feature_set(directory)?;
         let mut rows = Rows::new(&features, None, source.extra.clone())?;
-        let no_volume = bars.iter().all(|bar| bar.tick.volume.is_nan());
-        if config.impact != ImpactConfig::None && config.conditions.volume.is_none() && no_volume {
-            let legal = "a column volume, or conditions.volume, which the impact model needs";
+        // NaN is not above 0 either.
+        if config.meets_volume() && !bars.iter().any(|bar| bar.tick.volume > 0.0) {
+            let legal = "volumes above 0, or conditions.volume, which the impact model needs";
             return Err(in_file(ParameterError::new("the file", "without volume", legal)));
         }
         // The first bars may lack what comes with the first quote; they are of no use.
