@@ -199,6 +199,60 @@ fn bars_that_come_one_by_one_are_played_as_a_file_is() {
 }
 
 #[test]
+fn what_a_training_fitted_stays_when_the_file_grows() {
+    let text = wandering(500, None);
+    let file = File::new("grows", &text);
+    let whole: String = text.lines().take(401).map(|line| format!("{line}\n")).collect();
+    std::fs::write(&file.0, &whole).unwrap();
+    let (config, market) = config(&file, "random_start: false, steps: null");
+    let kept = config.fitted(Path::new("")).unwrap();
+    // It goes through the settings' form unchanged, to the bit.
+    let text_of = serde_json::to_string(&kept).unwrap();
+    assert_eq!(serde_json::from_str::<TraderConfig>(&text_of).unwrap(), kept);
+    let play = |config: &TraderConfig, part: Part| {
+        let bars = config.bars.clone().unwrap();
+        let config = TraderConfig { bars: Some(BarsSource { part, ..bars }), ..config.clone() };
+        let mut env = Trader::new(&config, &market, Path::new("")).unwrap();
+        let mut seen = vec![0.0; env.observation_space().len()];
+        env.reset(0, &mut seen).unwrap();
+        let (first, mut all) = (env.index(), seen.clone());
+        while !env.play(Wish::Hold, &mut seen).is_last() {
+            all.extend_from_slice(&seen);
+        }
+        (first, env.index(), all)
+    };
+    let (trained, tested) = (play(&kept, Part::Train), play(&kept, Part::Test));
+    assert_eq!(play(&config, Part::Train), trained, "fitting on the same bars gives the same");
+    std::fs::write(&file.0, &text).unwrap();
+    assert_eq!(play(&kept, Part::Train), trained);
+    let grown = play(&kept, Part::Test);
+    assert_eq!(grown.0, tested.0);
+    assert_eq!(grown.2[..tested.2.len()], tested.2);
+    assert!(grown.1 > tested.1);
+    // Fitted anew it would be another one.
+    assert_ne!(play(&config, Part::Train).2[..100], trained.2[..100]);
+    // Bars of another time have all not been seen in training; other features cannot be normalised by it.
+    let later = text.lines().enumerate().map(|(index, line)| match line.split_once(',') {
+        Some((_, rest)) if index > 0 => format!("{},{rest}\n", 1_800_000_000 + 5 * index),
+        _ => format!("{line}\n"),
+    });
+    std::fs::write(&file.0, later.collect::<String>()).unwrap();
+    assert!(play(&kept, Part::Test).0 < 100);
+    let other = TraderConfig { features: "price".into(), ..kept.clone() };
+    let error = Trader::new(&other, &market, Path::new("")).unwrap_err().to_string();
+    assert!(error.contains("normalisation is fitted for other features"), "{error}");
+    // One that comes one by one needs no file for it.
+    std::fs::remove_file(&file.0).unwrap();
+    assert!(LiveTrader::new(&kept, &market, 5.0, Path::new("")).is_ok());
+    let settings = Settings::from_yaml("env: {name: trader, normalisation: mean_sdt}", "test").unwrap();
+    let error = EnvConfig::from_settings(&settings).unwrap_err().to_string();
+    assert!(
+        error.contains("normalisation") && error.contains("mean_sdt") && error.contains("median_iqr"),
+        "{error}"
+    );
+}
+
+#[test]
 fn training_and_test_do_not_meet_and_starts_are_drawn_from_the_part() {
     let file = File::new("parts", &wandering(500, None));
     let mut last = [0.0, 0.0];

@@ -7,7 +7,6 @@ use lob::models::FeeConfig;
 
 use super::config::TraderConfig;
 use super::paper::Paper;
-use super::recorded::Data;
 use super::session::{Rows, Session, Terms, Wish};
 use crate::config::ConfigError;
 use crate::features::Field;
@@ -18,7 +17,7 @@ use crate::space::{BoxSpace, Space};
 /// A trader that is told bars as they close, and fills its wishes on paper: as [`Trader`](super::Trader) on a file of bars, bit for bit, without
 /// an end.
 ///
-/// Features are normalised by the training part of the file in the settings, which is read once, if `normalisation` is asked for.
+/// Features are normalised as the settings say: as was fitted once, or by the training part of the file in them, which is read once for it.
 #[derive(Clone, Debug)]
 pub struct LiveTrader {
     session: Session,
@@ -38,7 +37,7 @@ pub struct LiveTrader {
 }
 
 impl LiveTrader {
-    /// A trader that has seen nothing. `interval_seconds` is the length of a bar, for the impact model, where no file in the settings says it.
+    /// A trader that has seen nothing. `interval_seconds` is the length of a bar, for the impact model.
     ///
     /// # Errors
     /// The first setting or file that is not legal.
@@ -51,14 +50,10 @@ impl LiveTrader {
         config.validate()?;
         let features = config.feature_set(directory)?;
         let mut columns = TickBarsConfig::default();
-        let (mut normalisation, mut interval_seconds) = (None, interval_seconds);
         if let Some(source) = &config.bars {
             columns = source.bars();
-            if config.normalisation.is_some() {
-                let data = Data::read(config, source, directory)?;
-                (normalisation, interval_seconds) = (data.normalisation, data.interval_seconds);
-            }
         }
+        let normalisation = config.fitted(directory)?.kept(&features)?;
         let rows = Rows::new(&features, normalisation, columns.extra.clone())?;
         let names: Vec<String> = rows.names().cloned().collect();
         let terms = Terms::new(config, rows.width());

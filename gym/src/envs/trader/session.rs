@@ -368,6 +368,16 @@ impl Session {
         (self.equity() * self.terms.account.leverage()).max(0.0)
     }
 
+    /// The most that could still be bought (or sold short) beyond the position, money.
+    pub fn spare(&self) -> f64 {
+        (self.most() - (self.wallet.units * self.price()).abs()).max(0.0)
+    }
+
+    /// The smallest order, money; 0 where any amount may be traded.
+    pub fn smallest(&self) -> f64 {
+        self.terms.lot_size.map_or(0.0, |lot| lot * self.price())
+    }
+
     /// Whether positions may be short.
     pub fn may_be_short(&self) -> bool {
         self.terms.account.may_be_short()
