@@ -196,6 +196,84 @@ fn a_growing_file_is_followed_and_switches_end_it() {
 }
 
 #[test]
+fn a_session_that_is_begun_on_a_young_file_goes_on_later() {
+    let place = Place::new("young");
+    let line =
+        |index: usize| format!("{},{},9\n", 1_700_000_000 + 5 * index, 100.0 + (index as f64 * 0.7).sin());
+    let file = place.file("bars.csv", "time,close,volume\n");
+    let out = place.path("session");
+    let mut arguments = vec!["trade", "--policy", POLICY, "--bars", &file, "--follow", "--out", &out];
+    arguments.extend(["--set", "env.impact={square_root: {y: 1.0}}"]);
+    let mut child = spawn(&arguments);
+    let mut growing = std::fs::OpenOptions::new().append(true).open(&file).unwrap();
+    growing.write_all(line(0).as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    for index in 1..80 {
+        growing.write_all(line(index).as_bytes()).unwrap();
+    }
+    wait_for("bars", || Path::new(&out).join("session.jsonl").exists() && entries(&out).len() > 20);
+    let journal = std::fs::read_to_string(Path::new(&out).join("session.jsonl")).unwrap();
+    let settings: Value = serde_json::from_str(journal.lines().next().unwrap()).unwrap();
+    assert_eq!(settings["settings"]["interval_seconds"], 5.0);
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    let before = entries(&out).len();
+    // From here on bars come less often: what the session was begun with stays.
+    for index in 0..200 {
+        growing.write_all(line(100 + 12 * index).as_bytes()).unwrap();
+    }
+    let steps = (before + 20).to_string();
+    arguments.extend(["--steps", &steps]);
+    let output = lobgym(&arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(entries(&out).len(), before + 20);
+}
+
+#[test]
+fn what_features_are_normalised_by_stays_as_the_file_grows() {
+    let place = Place::new("scaling");
+    let all = bars(300);
+    let begin: String = all.lines().take(200).map(|line| format!("{line}\n")).collect();
+    let file = place.file("bars.csv", &begin);
+    let (out, config) = (place.path("session"), format!("env.bars={file}"));
+    let arguments = ["trade", "--policy", POLICY, "--bars", &file, "--out", &out];
+    let more = ["--set", &config, "--set", "env.normalisation=mean_std", "--set", "env.features=default"];
+    let arguments = [&arguments[..], &more[..]].concat();
+    let fitted = || {
+        let journal = std::fs::read_to_string(Path::new(&out).join("session.jsonl")).unwrap();
+        let line: Value = serde_json::from_str(journal.lines().next().unwrap()).unwrap();
+        line["settings"]["env"]["normalisation"].clone()
+    };
+    assert!(lobgym(&arguments).status.success());
+    let before = fitted();
+    assert!(before["centre"].as_array().is_some_and(|centre| !centre.is_empty()), "{before}");
+    place.file("bars.csv", &all);
+    let output = lobgym(&arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(fitted(), before);
+    assert!(entries(&out).len() > 230);
+}
+
+#[test]
+fn bars_that_lack_what_features_need_are_told() {
+    let place = Place::new("lacking");
+    let file = place.file("bars.csv", "time,close\n1700000000,1\n1700000005,1\n1700000010,1\n");
+    let output = lobgym(&[
+        "trade",
+        "--policy",
+        POLICY,
+        "--bars",
+        &file,
+        "--out",
+        &place.path("out"),
+        "--set",
+        "env.features=default",
+    ]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("without volume"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn losses_end_a_session_where_they_are_limited() {
     let place = Place::new("loss");
     let mut falling = String::from("time,close\n");

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use agents::trader::{LowriderSettings, TraderEntrant};
+use agents::trader::{Lowrider, LowriderSettings, TraderEntrant};
 use gym::config::Task;
 use gym::envs::Trader;
 use gym::envs::trader::Wish;
@@ -68,7 +68,6 @@ proptest! {
                         prop_assert!(price <= last * (1.0 - spacing) + 1e-9);
                     }
                     prop_assert!(money <= wallet_at_start / reluctance * (1.0 + 1e-12));
-                    last = price;
                 }
                 Wish::Close => {
                     let brings = session.wallet().units * price * (1.0 - cost);
@@ -78,7 +77,12 @@ proptest! {
                 }
                 Wish::Hold => {}
             }
+            let fills = session.wallet().fills;
             let step = env.play(wish, &mut seen);
+            if matches!(wish, Wish::Trade(_)) && env.session().wallet().fills > fills {
+                // One that there was no money for is none.
+                last = price;
+            }
             if wish == Wish::Close {
                 // Without gaps it is filled at the price at which it was decided.
                 prop_assert!(env.session().wallet().realised > -1e-9);
@@ -139,5 +143,58 @@ fn buying_and_holding_earns_what_the_price_does() {
         let found = env.session().equity() / env.session().capital();
         assert!((found / wanted - 1.0).abs() < 1e-9, "{account} {cost}: {found} {wanted}");
         assert_eq!(env.session().wallet().fills, 1);
+    }
+}
+
+/// Plays an entrant to the end.
+fn play_out(env: &mut Trader, entrant: &TraderEntrant) {
+    let mut mind = entrant.mind(env.observation_space(), env.action_space()).unwrap();
+    let mut seen = vec![0.0; env.observation_space().len()];
+    env.reset(0, &mut seen).unwrap();
+    mind.start(0);
+    loop {
+        let wish = mind.decide(env.session(), &seen).wish;
+        if env.play(wish, &mut seen).is_last() {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_future_is_sold_once_it_has_earned_its_fundings_too() {
+    let prices: Vec<f64> = (0..600).map(|step| 100.0 + 0.6 * (f64::from(step) * 0.05).sin()).collect();
+    for rate in [0.0, 0.001, -0.001] {
+        let account = format!("{{futures: {{funding_rate: {rate}, funding_interval_seconds: 1800}}}}");
+        let mut env = on(&prices, &format!("funding{rate}"), &account, 0.0);
+        play_out(&mut env, &"lowrider".parse().unwrap());
+        let wallet = env.session().wallet();
+        let closed = wallet.cycles - u64::from(wallet.is_open());
+        assert!(closed >= 2 && (rate == 0.0) == (wallet.funding == 0.0), "{rate}: {closed}");
+        assert_eq!(wallet.won, closed, "{rate}: every cycle that was sold brought a profit");
+    }
+}
+
+#[test]
+fn a_purchase_that_was_not_filled_is_asked_for_again_as_it_was() {
+    let prices: Vec<f64> = (0..120).map(|step| 100.0 * (1.0f64 - 0.004).powi(step)).collect();
+    let mut env = on(&prices, "retry", "spot", 0.0);
+    let mut seen = vec![0.0; env.observation_space().len()];
+    env.reset(0, &mut seen).unwrap();
+    let settings = LowriderSettings { spacing_growth: 1.0, ..LowriderSettings::default() };
+    let mut rule = Lowrider::new(settings).unwrap();
+    let first = settings.first * env.session().equity() / settings.reluctance;
+    let mut bought = Vec::new();
+    // The scale is a policy's probability of buying: now and then it is nothing.
+    for scale in [1.0, 0.0, 0.0, 1.0, 0.0, 1.0] {
+        let fills = env.session().wallet().fills;
+        let Wish::Trade(money) = rule.decide(env.session(), scale) else { panic!("the price has fallen") };
+        env.play(Wish::Trade(money), &mut seen);
+        if env.session().wallet().fills > fills {
+            bought.push(money / first);
+        }
+    }
+    assert!(bought.len() == 3, "{bought:?}");
+    for (found, wanted) in bought.iter().zip([1.0, 1.5, 2.25]) {
+        assert!((found - wanted).abs() < 1e-9, "{bought:?}");
     }
 }

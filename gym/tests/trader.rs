@@ -199,6 +199,60 @@ fn bars_that_come_one_by_one_are_played_as_a_file_is() {
 }
 
 #[test]
+fn what_a_training_fitted_stays_when_the_file_grows() {
+    let text = wandering(500, None);
+    let file = File::new("grows", &text);
+    let whole: String = text.lines().take(401).map(|line| format!("{line}\n")).collect();
+    std::fs::write(&file.0, &whole).unwrap();
+    let (config, market) = config(&file, "random_start: false, steps: null");
+    let kept = config.fitted(Path::new("")).unwrap();
+    // It goes through the settings' form unchanged, to the bit.
+    let text_of = serde_json::to_string(&kept).unwrap();
+    assert_eq!(serde_json::from_str::<TraderConfig>(&text_of).unwrap(), kept);
+    let play = |config: &TraderConfig, part: Part| {
+        let bars = config.bars.clone().unwrap();
+        let config = TraderConfig { bars: Some(BarsSource { part, ..bars }), ..config.clone() };
+        let mut env = Trader::new(&config, &market, Path::new("")).unwrap();
+        let mut seen = vec![0.0; env.observation_space().len()];
+        env.reset(0, &mut seen).unwrap();
+        let (first, mut all) = (env.index(), seen.clone());
+        while !env.play(Wish::Hold, &mut seen).is_last() {
+            all.extend_from_slice(&seen);
+        }
+        (first, env.index(), all)
+    };
+    let (trained, tested) = (play(&kept, Part::Train), play(&kept, Part::Test));
+    assert_eq!(play(&config, Part::Train), trained, "fitting on the same bars gives the same");
+    std::fs::write(&file.0, &text).unwrap();
+    assert_eq!(play(&kept, Part::Train), trained);
+    let grown = play(&kept, Part::Test);
+    assert_eq!(grown.0, tested.0);
+    assert_eq!(grown.2[..tested.2.len()], tested.2);
+    assert!(grown.1 > tested.1);
+    // Fitted anew it would be another one.
+    assert_ne!(play(&config, Part::Train).2[..100], trained.2[..100]);
+    // Bars of another time have all not been seen in training; other features cannot be normalised by it.
+    let later = text.lines().enumerate().map(|(index, line)| match line.split_once(',') {
+        Some((_, rest)) if index > 0 => format!("{},{rest}\n", 1_800_000_000 + 5 * index),
+        _ => format!("{line}\n"),
+    });
+    std::fs::write(&file.0, later.collect::<String>()).unwrap();
+    assert!(play(&kept, Part::Test).0 < 100);
+    let other = TraderConfig { features: "price".into(), ..kept.clone() };
+    let error = Trader::new(&other, &market, Path::new("")).unwrap_err().to_string();
+    assert!(error.contains("normalisation is fitted for other features"), "{error}");
+    // One that comes one by one needs no file for it.
+    std::fs::remove_file(&file.0).unwrap();
+    assert!(LiveTrader::new(&kept, &market, 5.0, Path::new("")).is_ok());
+    let settings = Settings::from_yaml("env: {name: trader, normalisation: mean_sdt}", "test").unwrap();
+    let error = EnvConfig::from_settings(&settings).unwrap_err().to_string();
+    assert!(
+        error.contains("normalisation") && error.contains("mean_sdt") && error.contains("median_iqr"),
+        "{error}"
+    );
+}
+
+#[test]
 fn training_and_test_do_not_meet_and_starts_are_drawn_from_the_part() {
     let file = File::new("parts", &wandering(500, None));
     let mut last = [0.0, 0.0];
@@ -300,6 +354,50 @@ fn in_a_book_orders_take_what_rests_there() {
         assert!(first.iter().all(|value| value.is_finite()));
         // The same session again, whatever was played before.
         assert_eq!(play(&mut env), first);
+    }
+}
+
+#[test]
+fn lots_of_any_size_are_sold_to_the_last_one() {
+    // Purchases and sales of a book's lots take several prices: their sums differ by a rounding where a lot is no binary fraction.
+    for (lot_size, capital, account) in [
+        (0.001, 2.0, "spot"),
+        (0.1, 200.0, "spot"),
+        (0.3, 600.0, "spot"),
+        (0.1, 200.0, "{futures: {leverage: 2, funding_rate: 0}}"),
+    ] {
+        let text = format!(
+            "env: {{name: trader, market: flow, opening_book: live, normalisation: null, features: price, window: 1, steps: 80,
+              interval_seconds: 1, blocking_cycles: false, action: lots, band: 0, lot_size: {lot_size}, capital: {capital},
+              account: {account}}}"
+        );
+        let config = EnvConfig::from_settings(&Settings::from_yaml(&text, "test").unwrap()).unwrap();
+        let AnyEnv::Trader(mut env) = AnyEnv::new(&config).unwrap() else { panic!("a trader") };
+        let mut seen = vec![0.0; env.observation_space().len()];
+        let mut closed = 0.0;
+        for session in 0..4 {
+            env.reset(session, &mut seen).unwrap();
+            for index in 0..80usize {
+                // Bought in three parts, sold in two, the last of which closes.
+                let share = [0.3, 0.5, 1.0, 0.4, 0.0][index % 5];
+                env.step(Action::Continuous(&[share]), &mut seen);
+                let position = info(&env, "position");
+                assert!(
+                    position == 0.0 || position.abs() > 0.4 * lot_size,
+                    "{lot_size} {account}: {position:e}"
+                );
+                let lots = position / lot_size;
+                assert!((lots - lots.round()).abs() < 1e-6);
+                if index % 5 == 4 {
+                    assert_eq!(position, 0.0, "{lot_size} {account}");
+                    assert_eq!(info(&env, "average_price"), 0.0);
+                    let profit = info(&env, "profit") - info(&env, "realised_profit");
+                    assert!(profit.abs() < 1e-9 * capital);
+                }
+            }
+            closed += info(&env, "cycles");
+        }
+        assert!(closed > 60.0, "{lot_size} {account}: {closed} cycles");
     }
 }
 

@@ -187,11 +187,38 @@ def test_gaps_are_filled_from_the_past() -> None:
         ({"features": "defalt"}, 'config is "defalt"; legal: one of default, microstructure'),
         ({"params": {"objective": "x"}}, "params has 'objective', which is fixed"),
         ({"params": {"max_depth": "deep"}}, "XGBoost refuses params .*deep"),
+        ({"params": {"max_deptth": 3}}, "params has max_deptth; legal: parameters that XGBoost's booster gbtree uses"),
+        ({"params": {"one": 1, "eta": 0.1, "two": 2}}, "params has one, two; legal: parameters"),
+        ({"params": {"booster": "gblinear"}}, "params has .*max_depth.*; legal: parameters that .* gblinear uses"),
+        ({"params": {"verbosity": 3}}, "params has 'verbosity', which is fixed"),
     ],
 )
 def test_settings_that_are_not_legal_are_named(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         quickly(walk(400), **settings)
+
+
+def test_parameters_that_a_booster_uses_are_taken_by_any_of_their_names(recwarn: pytest.WarningsRecorder) -> None:
+    one = quickly(walk(400), params={"learning_rate": 0.3, "reg_lambda": 2.0, "eta": 0.3})
+    assert (one.probabilities[~np.isnan(one.probabilities)] != 0.5).any()
+    assert not recwarn.list
+
+
+def test_what_xgboost_refuses_afterwards_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    import xgboost
+
+    def refuse(*_: Any, **__: Any) -> dict[str, float]:
+        raise xgboost.core.XGBoostError("no gain of a linear booster")
+
+    monkeypatch.setattr(xgboost.Booster, "get_score", refuse)
+    with pytest.raises(DirectionError, match="no gain of a linear booster"):
+        quickly(walk(400))
+
+
+def test_stamps_a_nanosecond_apart_are_two(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text("start_ns,close\n1700000000000000001,1\n1700000000000000002,1\n")
+    assert len(read_bars(path)["close"]) == 2
 
 
 def test_bars_that_cannot_be_used_are_named() -> None:
@@ -262,7 +289,10 @@ def test_files_get_a_column(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("start_ns,close\n2,1\n1,1\n", "goes back in time at row 2"),
+        ("start_ns,close\n2,1\n1,1\n", r"not in order of time at row 2 \(column start_ns: 1 after 2\)"),
+        ("start_ns,close\n1,1\n2,1\n2,1\n", r"not in order of time at row 3 .*legal: ascending, each once"),
+        ("close,Time\n1,2\n1,1.5\n", r"not in order of time at row 2 \(column Time: 1.5 after 2\)"),
+        ("date,close\n2024-01-02,1\n2024-01-01 23:00:00,1\n", "not in order of time at row 2"),
         ("symbol,close\nA,1\nB,1\n", r"has bars of several in the column symbol \(A, B\); legal: one"),
         ("start_ns,close\n1,1\n2,x\n", "has 'x' in the column close; legal: numbers"),
     ],

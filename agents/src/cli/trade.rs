@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::{Args, Subcommand};
 use gym::prices::{BarColumns, RawBar, TickBarsConfig, usual_interval_seconds};
 
+use lob::ParameterError;
+
 use super::Failure;
 use super::env_args::EnvSource;
 use super::output::{self, JsonTarget};
 use super::pace::{Pace, Speed, WATCH, ending_signals, log, speed};
 use crate::trader::{
-    Ending, Entry, TradeError, TradeRun, TradeSettings, TradeStatus, TraderEntrant, kill_file,
+    Ending, Entry, Record, TradeError, TradeRun, TradeSettings, TradeStatus, TraderEntrant, kill_file,
 };
 
 #[derive(Debug, Args)]
@@ -124,11 +126,15 @@ fn trade(arguments: &Run, policy: &TraderEntrant, file: &Path, out: &Path) -> Re
     } else {
         Bars::Whole(columns.read(Path::new(""))?.into_iter())
     };
-    let known = bars.known()?;
-    settings.interval_seconds = usual_interval_seconds(known.iter().map(|bar| bar.time_ns)).unwrap_or(1.0);
+    let mut known = bars.known()?;
     if arguments.follow && !arguments.from_start {
         settings.first_ns = known.last().map_or(i64::MIN, |bar| bar.time_ns);
     }
+    if arguments.follow && !out.join(Record::FILE).exists() {
+        // What a bar's length is, two of them say; a session keeps it.
+        wait_for_two(&mut bars, &mut known, file, &stop)?;
+    }
+    settings.interval_seconds = usual_interval_seconds(known.iter().map(|bar| bar.time_ns)).unwrap_or(1.0);
     let mut run = TradeRun::open(out, &settings)?;
     log(&[
         ("event", "start".to_owned()),
@@ -146,6 +152,26 @@ fn trade(arguments: &Run, policy: &TraderEntrant, file: &Path, out: &Path) -> Re
     output::print(&TradeStatus::of(out)?.text())
 }
 
+/// Waits until two bars are there.
+fn wait_for_two(
+    bars: &mut Bars,
+    known: &mut Vec<RawBar>,
+    file: &Path,
+    stop: &AtomicBool,
+) -> Result<(), Failure> {
+    if known.len() < 2 {
+        let what = format!("two bars in {}", file.display());
+        log(&[("event", "waiting".to_owned()), ("for", what)]);
+    }
+    while known.len() < 2 {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Failure::Abandoned);
+        }
+        known.extend(bars.next(stop)?);
+    }
+    Ok(())
+}
+
 /// Bars to the end, whatever ends them.
 fn play(
     run: &mut TradeRun,
@@ -159,6 +185,7 @@ fn play(
     // Bars that come slowly are told one by one, others by a bar of progress.
     let tells_bars = arguments.follow || arguments.speed != Speed::Max;
     let progress = if tells_bars { None } else { Some(output::timed_progress(known.len() as u64)) };
+    let mut told = false;
     loop {
         if run.is_killed() && !run.is_catching_up() {
             run.kill()?;
@@ -178,6 +205,13 @@ fn play(
                 // Nothing new yet: the switches are looked at again.
                 continue;
             }
+            if let Some(field) = run.lacking().filter(|_| ending == Ending::BarsEnd) {
+                let found = format!(
+                    "{} without {field}",
+                    arguments.bars.as_deref().unwrap_or(Path::new("")).display()
+                );
+                return Err(ParameterError::new("bars", found, "bars with all that the features need").into());
+            }
             run.end(ending)?;
             return Ok(ending);
         };
@@ -187,6 +221,10 @@ fn play(
         }
         let catching_up = run.is_catching_up();
         let (entry, ending) = run.bar(&bar)?;
+        if let Some(field) = run.lacking().filter(|_| arguments.follow && !told) {
+            log(&[("event", "waiting".to_owned()), ("for", format!("the first bar with {field}"))]);
+            told = true;
+        }
         if let Some(progress) = &progress {
             progress.inc(1);
         }

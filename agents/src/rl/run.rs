@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use gym::config::ConfigError;
+use gym::config::{ConfigError, Task};
+use gym::envs::trader::FeatureScaling;
 use gym::{AnyEnv, Env};
 use lobgym_benches::atomic::write_text;
 use serde_json::{Map, Value};
@@ -149,6 +150,7 @@ pub fn train(
     options: &RunOptions,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, TrainError> {
+    let run = &normalised(run, options)?;
     let mut outcome = train_in(&AnyEnv::new(&run.env)?, run, options, observer)?;
     if outcome.complete && run.common.evaluation_episodes > 0 && can_evaluate(&run.env) {
         let path = options.directory.join(EVALUATION);
@@ -159,6 +161,25 @@ pub fn train(
         }
     }
     Ok(outcome)
+}
+
+/// With what the features of a trader's bars are normalised by, fitted once: the policy keeps it with its settings, and a training that goes on
+/// takes it from its checkpoint.
+fn normalised(run: &RunConfig, options: &RunOptions) -> Result<RunConfig, TrainError> {
+    let mut run = run.clone();
+    let Task::Trader(task) = &mut run.env.task else { return Ok(run) };
+    let Some(scaling) = &task.normalisation else { return Ok(run) };
+    let method = scaling.method();
+    let saved = options.resume.then(|| State::read(&options.directory.join(CHECKPOINT)).ok()).flatten();
+    let saved = saved.and_then(|state| {
+        let kept = state.header.get("config")?.get("env")?.get("normalisation")?.clone();
+        serde_json::from_value::<Option<FeatureScaling>>(kept).ok()?
+    });
+    match saved.filter(|saved| saved.method() == method) {
+        Some(saved) => task.normalisation = Some(saved),
+        None => *task = task.fitted(&run.env.directory)?,
+    }
+    Ok(run)
 }
 
 /// The same in any environment, without the evaluation; `run.env` is only recorded, but for its limit of steps.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use gym::Space;
-use gym::envs::trader::{CHOICES, Session, Wish};
+use gym::envs::trader::{CHOICES, FeatureScaling, Session, Wish};
 use lob::ParameterError;
 use lob::parameter::probability;
 use lob::sim::SimRng;
@@ -205,6 +205,27 @@ impl TraderEntrant {
             }
             Self::Policy(_) => "a trained policy".to_owned(),
         }
+    }
+
+    /// The run or file of the trained policy in it, if there is one.
+    pub fn trained(&self) -> Option<PolicyReference> {
+        match self {
+            Self::Policy(reference) => Some(reference.clone()),
+            Self::Lowrider { policy: Some(path), .. } => Some(PolicyReference::new(path)),
+            _ => None,
+        }
+    }
+
+    /// How the features were normalised that its trained policy learned from, if there is a policy and they were.
+    ///
+    /// # Errors
+    /// A policy that cannot be read.
+    pub fn normalisation(&self) -> Result<Option<FeatureScaling>, PolicyError> {
+        let Some(reference) = self.trained() else { return Ok(None) };
+        let env = reference.open()?.header.env;
+        let kept = env.get("normalisation").cloned().unwrap_or_default();
+        // What another environment or version has there says nothing of this one.
+        Ok(serde_json::from_value::<Option<FeatureScaling>>(kept).ok().flatten())
     }
 
     /// The trader for an environment with these spaces.

@@ -54,14 +54,24 @@ impl LowriderSettings {
 #[derive(Clone, Copy, Debug)]
 pub struct Lowrider {
     settings: LowriderSettings,
-    /// The largest purchase and the next one of this cycle, money.
+    /// The largest purchase of this cycle, money.
     largest: f64,
-    next: f64,
-    /// Price of the last purchase, and the distance to the next one, a share of it.
-    last_price: f64,
-    spacing: f64,
-    /// Units held when the last purchase was decided: it counts once it has been filled.
+    /// The last purchase, and the one before it.
+    last: Purchase,
+    before: Purchase,
+    /// Units held when a purchase was decided in the last step: it counts once it has been filled. Below all where none was.
     units: f64,
+}
+
+/// A purchase.
+#[derive(Clone, Copy, Debug, Default)]
+struct Purchase {
+    /// Money.
+    size: f64,
+    /// The price at which it was decided.
+    price: f64,
+    /// How far below that the next one comes, a share of it.
+    spacing: f64,
 }
 
 impl Lowrider {
@@ -71,13 +81,17 @@ impl Lowrider {
     /// A number that is not legal.
     pub fn new(settings: LowriderSettings) -> Result<Self, ParameterError> {
         settings.validate()?;
-        let fresh = Self { settings, largest: 0.0, next: 0.0, last_price: 0.0, spacing: 0.0, units: 0.0 };
-        Ok(fresh.renewed())
+        Ok(Self::fresh(settings))
+    }
+
+    fn fresh(settings: LowriderSettings) -> Self {
+        let nothing = Purchase::default();
+        Self { settings, largest: 0.0, last: nothing, before: nothing, units: f64::NEG_INFINITY }
     }
 
     /// The same rule before its first cycle.
     pub(super) fn renewed(&self) -> Self {
-        Self { settings: self.settings, largest: 0.0, next: 0.0, last_price: 0.0, spacing: 0.0, units: 0.0 }
+        Self::fresh(self.settings)
     }
 
     /// What it does now. `scale` is what purchases are multiplied by: 1, or a policy's probability of buying.
@@ -86,25 +100,32 @@ impl Lowrider {
         let settings = self.settings;
         if !wallet.is_open() {
             self.largest = session.equity() / settings.reluctance;
-            self.next = self.largest * settings.first;
-            self.spacing = settings.spacing;
+            self.last.size = self.largest * settings.first;
+            self.last.spacing = settings.spacing;
             return self.buy(session, scale);
         }
         let costs = if wallet.traded > 0.0 { (wallet.fees + wallet.slippage) / wallet.traded } else { 0.0 };
         let brings = wallet.units * price * (1.0 - costs.max(0.0));
-        if brings >= -wallet.flow * (1.0 + settings.profit) {
+        // What the cycle has paid for holding is a cost of it too.
+        if brings + wallet.cycle_realised() >= -wallet.flow * (1.0 + settings.profit) {
             return Wish::Close;
         }
-        if wallet.units > self.units && price <= self.last_price * (1.0 - self.spacing) {
-            self.next = (self.next * settings.growth).min(self.largest);
-            self.spacing *= settings.spacing_growth;
+        if wallet.units <= self.units {
+            // Nothing was filled, as of less than a lot or for a scale of nothing: as if it had not been asked for.
+            self.last = self.before;
+        }
+        if price <= self.last.price * (1.0 - self.last.spacing) {
+            self.before = self.last;
+            self.last.size = (self.last.size * settings.growth).min(self.largest);
+            self.last.spacing *= settings.spacing_growth;
             return self.buy(session, scale);
         }
+        self.units = f64::NEG_INFINITY;
         Wish::Hold
     }
 
     fn buy(&mut self, session: &Session, scale: f64) -> Wish {
-        (self.last_price, self.units) = (session.price(), session.wallet().units);
-        Wish::Trade(self.next * scale)
+        (self.last.price, self.units) = (session.price(), session.wallet().units);
+        Wish::Trade(self.last.size * scale)
     }
 }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use gym::config::Task;
-use gym::envs::trader::{Filled, LiveTrader, Wish};
+use gym::envs::TraderConfig;
+use gym::envs::trader::{FeatureScaling, Filled, LiveTrader, Wish};
 use gym::prices::{RawBar, TickBarsConfig};
 use gym::{ConfigError, EnvConfig};
 use lob::ParameterError;
@@ -18,7 +19,8 @@ use super::journal::{Ending, Entry, Journal, Record, TradeError, kill_file};
 pub struct TradeSettings {
     /// Who trades.
     pub policy: TraderEntrant,
-    /// The environment `trader`: its account, costs, features, and the file whose training part features are normalised by.
+    /// The environment `trader`: its account, costs, features, and what they are normalised by: what was fitted in training, or the training part
+    /// of a file as it is now.
     pub env: EnvConfig,
     /// The file of bars that are traded on.
     pub bars: PathBuf,
@@ -26,7 +28,7 @@ pub struct TradeSettings {
     pub seed: u64,
     /// Largest loss, a share of the capital; beyond it everything is sold and the session ends.
     pub max_loss: Option<f64>,
-    /// Length of a bar, s, where no file says it.
+    /// Length of a bar, s: of a session that goes on it is what it was begun with.
     pub interval_seconds: f64,
     /// Bars up to here are seen but not traded on, ns since 1970.
     pub first_ns: i64,
@@ -63,12 +65,14 @@ impl TradeRun {
         if let Some(share) = settings.max_loss {
             probability("max_loss", share)?;
         }
-        let live = LiveTrader::new(
-            config,
-            &settings.env.market,
-            settings.interval_seconds,
-            &settings.env.directory,
-        )?;
+        // A session goes on with what it was begun with, whatever the file of bars says by now.
+        let before = Record::read(directory).map(|record| record.settings).unwrap_or_default();
+        let interval_seconds = before.get("interval_seconds").and_then(Value::as_f64);
+        let interval_seconds = interval_seconds.unwrap_or(settings.interval_seconds);
+        let config = normalised(config, settings, &before)?;
+        let env = EnvConfig { task: Task::Trader(config.clone()), ..settings.env.clone() };
+        let settings = &TradeSettings { env, interval_seconds, ..settings.clone() };
+        let live = LiveTrader::new(&config, &settings.env.market, interval_seconds, &settings.env.directory)?;
         let mut mind = settings.policy.mind(live.observation_space(), live.action_space())?;
         mind.start(settings.seed);
         let (journal, record) = Journal::open(directory, &settings.to_map()?)?;
@@ -86,6 +90,11 @@ impl TradeRun {
             step: 0,
             began: false,
         })
+    }
+
+    /// What the features need and no bar has had yet, where that is what the first decision waits for.
+    pub fn lacking(&self) -> Option<&'static str> {
+        self.live.lacking()
     }
 
     /// The names of the columns that bars come with.
@@ -240,14 +249,7 @@ impl TradeSettings {
     /// # Errors
     /// A policy that cannot be read.
     pub fn usual_env(policy: &TraderEntrant) -> Result<Map<String, Value>, TradeError> {
-        let reference = match policy {
-            TraderEntrant::Policy(reference) => Some(reference.clone()),
-            TraderEntrant::Lowrider { policy: Some(path), .. } => {
-                Some(crate::policy::PolicyReference::new(path))
-            }
-            _ => None,
-        };
-        match reference {
+        match policy.trained() {
             Some(reference) => Ok(reference.open()?.header.env),
             None => {
                 let mut map = EnvConfig::named_settings("trader")?;
@@ -277,6 +279,27 @@ impl TradeSettings {
             unreachable!("braces make a map")
         };
         Ok(map)
+    }
+}
+
+/// The settings with the normalisation that the session was begun with, or else that of the policy, or else one that is fitted now: it is kept
+/// in the journal with them.
+fn normalised(
+    config: &TraderConfig,
+    settings: &TradeSettings,
+    before: &Map<String, Value>,
+) -> Result<TraderConfig, TradeError> {
+    if !matches!(config.normalisation, Some(FeatureScaling::Method(_))) {
+        return Ok(config.clone());
+    }
+    let kept = before.get("env").and_then(|env| env.get("normalisation")).cloned().unwrap_or_default();
+    let kept = match serde_json::from_value::<Option<FeatureScaling>>(kept) {
+        Ok(Some(kept)) => Some(kept),
+        _ => settings.policy.normalisation()?.filter(|trained| trained.fitted().is_some()),
+    };
+    match kept {
+        Some(kept) => Ok(TraderConfig { normalisation: Some(kept), ..config.clone() }),
+        None => Ok(config.fitted(&settings.env.directory)?),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use serde::Serialize;
+use serde_json::Value;
 
+use super::entrant::TraderEntrant;
 use super::journal::{Record, TradeError, is_running, kill_file};
 use super::run::capital_of;
 
@@ -18,6 +20,9 @@ pub struct TradeStatus {
     pub bars: String,
     /// Bars traded on.
     pub steps: u64,
+    /// Of these, how many are of the time that the policy was trained on, where it is a learned one that says so: what is seen there was
+    /// learned from.
+    pub trained_on: u64,
     /// When the last of them began, ns since 1970; none before the first.
     pub time_ns: Option<i64>,
     /// Money at the start.
@@ -90,6 +95,7 @@ impl TradeStatus {
             policy: text("policy"),
             bars: text("bars"),
             steps: last.map_or(0, |last| last.step),
+            trained_on: trained_on(&record),
             time_ns: last.map(|last| last.time_ns),
             initial_equity: capital,
             equity: last.map_or(capital, |last| last.equity),
@@ -147,9 +153,26 @@ impl TradeStatus {
             100.0 * self.max_drawdown,
             self.steps_under_water
         );
+        if self.trained_on > 0 {
+            text += &format!(
+                "  {} of the {} bars are of the time that the policy was trained on: what is seen there was learned from\n",
+                self.trained_on, self.steps
+            );
+        }
         if self.kill_switch {
             text += "  the kill switch is on\n";
         }
         text
     }
+}
+
+/// Bars of the span that a learned policy's features were normalised by: its training's.
+fn trained_on(record: &Record) -> u64 {
+    let policy = record.settings.get("policy").and_then(Value::as_str).unwrap_or_default();
+    let is_learned = policy.parse::<TraderEntrant>().is_ok_and(|entrant| entrant.trained().is_some());
+    let span = || record.settings.get("env")?.get("normalisation")?.get("span");
+    let Some(span) = span().filter(|_| is_learned) else { return 0 };
+    let end = |key: &str| span.get(key).and_then(Value::as_i64);
+    let (Some(first), Some(last)) = (end("first_ns"), end("last_ns")) else { return 0 };
+    record.entries.iter().filter(|entry| (first..=last).contains(&entry.time_ns)).count() as u64
 }

@@ -141,12 +141,21 @@ impl Normalisation {
         let read: Self = serde_saphyr::from_str(text).map_err(|error| {
             ParameterError::new("normalisation", error, "what lobgym wrote for a feature set")
         })?;
-        let names = FeatureSet::new(&read.config).map_err(|error| error.within("config"))?.names().to_vec();
-        if read.names != names {
-            let found = format_args!("{:?}", read.names);
+        read.validate()?;
+        Ok(read)
+    }
+
+    /// Checks what was read from elsewhere.
+    ///
+    /// # Errors
+    /// A feature set that is not legal; lists that do not fit it; numbers that are none.
+    pub fn validate(&self) -> Result<(), ParameterError> {
+        let names = FeatureSet::new(&self.config).map_err(|error| error.within("config"))?.names().to_vec();
+        if self.names != names {
+            let found = format_args!("{:?}", self.names);
             return Err(ParameterError::new("names", found, format!("those of config: {names:?}")));
         }
-        for (key, list) in [("centre", &read.centre), ("scale", &read.scale)] {
+        for (key, list) in [("centre", &self.centre), ("scale", &self.scale)] {
             lob::parameter::length(key, list.len(), names.len()..=names.len())?;
             for (i, &number) in list.iter().enumerate() {
                 if !number.is_finite() || (key == "scale" && number <= 0.0) {
@@ -155,7 +164,7 @@ impl Normalisation {
                 }
             }
         }
-        Ok(read)
+        Ok(())
     }
 }
 

@@ -24,6 +24,9 @@ _NAMES = {name: name for name in ("open", "high", "low", "close", "volume", "ses
     "ask_size": "ask_size",
 }
 
+#: What columns of stamps are called, the likeliest first, as for a trader's bars.
+_TIMES = ("start_ns", "time_ns", "time", "timestamp", "datetime", "date", "open_time")
+
 _Array = npt.NDArray[np.float64]
 
 
@@ -128,7 +131,7 @@ def read_bars(path: str | os.PathLike[str]) -> dict[str, _Array]:
     """The columns of numbers in a CSV file (with a header) or a Parquet file, NaN where there is none.
 
     Raises:
-        DirectionError: If the file cannot be read, has bars of several symbols or intervals, or goes back in time.
+        DirectionError: If the file cannot be read, has bars of several symbols or intervals, or is not in order of time, each stamp once.
 
     """
     file = Path(path)
@@ -140,6 +143,7 @@ def read_bars(path: str | os.PathLike[str]) -> dict[str, _Array]:
                 if len(several) > 1:
                     shown = ", ".join(str(row[0]) for row in several)
                     raise DirectionError(f"{file} has bars of several in the column {name} ({shown}); legal: one")
+        _check_order(file, connection, names)
         quoted = {name: '"' + name.replace('"', '""') + '"' for name in names}
         # Texts that are not numbers (a venue, a time as text) make no column; those among numbers are wrong.
         casts = ", ".join(f"TRY_CAST({each} AS DOUBLE)" for each in quoted.values())
@@ -158,10 +162,28 @@ def read_bars(path: str | os.PathLike[str]) -> dict[str, _Array]:
                     f"SELECT {quoted[name]} FROM bars WHERE {quoted[name]} IS NOT NULL AND TRY_CAST({quoted[name]} AS DOUBLE) IS NULL LIMIT 1"
                 ).fetchone()
                 raise DirectionError(f"{file} has {row[0]!r} in the column {name}; legal: numbers")
-    stamps = bars.get("start_ns")
-    if stamps is not None and len(stamps) > 1 and (back := np.flatnonzero(np.diff(stamps) < 0)).size:
-        raise DirectionError(f"{file} goes back in time at row {int(back[0]) + 2} (column start_ns); legal: in order")
     return bars
+
+
+def _check_order(file: Path, connection: Any, names: list[str]) -> None:
+    """Stamps ascend, each once, as a trader has them; numbers and times as text alike."""
+    name = next((each for time in _TIMES for each in names if each.lower() == time), None)
+    if name is None:
+        return
+    column = '"' + name.replace('"', '""') + '"'
+    for kind in ("DECIMAL(38, 9)", "TIMESTAMP_NS"):
+        stamps = f"SELECT rowid AS place, {column} AS stamp, TRY_CAST({column} AS {kind}) AS time FROM bars"
+        if connection.execute(f"SELECT count(*) FROM ({stamps}) WHERE time IS NULL").fetchone()[0]:
+            continue
+        pairs = f"SELECT *, lag(time) OVER (ORDER BY place) AS last, lag(stamp) OVER (ORDER BY place) AS before FROM ({stamps})"
+        row = connection.execute(
+            f"SELECT place, stamp, before FROM ({pairs}) WHERE time <= last ORDER BY place LIMIT 1"
+        ).fetchone()
+        if row is not None:
+            raise DirectionError(
+                f"{file} is not in order of time at row {row[0] + 1} (column {name}: {row[1]} after {row[2]}); legal: ascending, each once"
+            )
+        return
 
 
 def write_bars(

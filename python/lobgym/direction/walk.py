@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +31,13 @@ PARAMS: dict[str, Any] = {
 }
 
 #: What is not for the caller to choose: the probabilities' meaning, and that the same seed gives the same bits.
-_FIXED = ("objective", "base_score", "seed", "random_state", "nthread", "n_jobs", "device", "num_class")
+_FIXED = (
+    *("objective", "base_score", "seed", "random_state", "nthread", "n_jobs", "device", "num_class"),
+    *("verbosity", "validate_parameters"),
+)
+
+#: What XGBoost says of names that it does not know, or that its booster makes nothing of.
+_UNUSED = re.compile(r"Parameters: \{([^}]*)\} (?:are|might) not", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,19 @@ def _xgboost() -> Any:
         raise ImportError(
             "lobgym.direction needs XGBoost 2 or later: pip install 'lobgym[xgboost]' (or xgboost-cpu, which is small)"
         ) from error
+
+
+def _trained(xgboost: Any, params: dict[str, Any], rows: Any, rounds: int) -> Any:
+    """A model; XGBoost only warns of parameters that it does not know, which would then change nothing and say nothing."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        model = xgboost.train({**params, "validate_parameters": True, "verbosity": 1}, rows, num_boost_round=rounds)
+    for warning in said:
+        if found := _UNUSED.search(str(warning.message)):
+            names = ", ".join(name.strip().strip('"') for name in found.group(1).split(","))
+            booster = params.get("booster", "gbtree")
+            raise DirectionError(f"params has {names}; legal: parameters that XGBoost's booster {booster} uses")
+    return model
 
 
 def _blocks(begin: int, rows: int, train: int, test: int, gap: int, expanding: bool) -> list[tuple[int, int, int, int]]:
@@ -200,20 +221,19 @@ def walk_forward(
         known = labels[low:high]
         # Half of one more of each kind (Krichevsky & Trofimov 1981): no constant is 0 or 1.
         base = float((known.sum() + 0.5) / (len(known) + 1))
-        fixed = {"objective": "binary:logistic", "base_score": base, "seed": seed, "nthread": threads, "verbosity": 0}
+        fixed = {"objective": "binary:logistic", "base_score": base, "seed": seed, "nthread": threads}
         try:
-            model = xgboost.train(
-                {**chosen, **fixed},
-                xgboost.DMatrix(table[low:high], known, feature_names=made.names, nthread=threads),
-                num_boost_round=rounds,
-            )
+            rows_known = xgboost.DMatrix(table[low:high], known, feature_names=made.names, nthread=threads)
+            model = _trained(xgboost, {**chosen, **fixed}, rows_known, rounds)
             block = xgboost.DMatrix(table[start:end], feature_names=made.names, nthread=threads)
             probabilities[start:end] = model.predict(block)
+            gains: dict[str, float] = model.get_score(importance_type="total_gain")
+        except DirectionError:
+            raise
         except (xgboost.core.XGBoostError, ValueError) as error:
             reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
             raise DirectionError(f"XGBoost refuses params {chosen}: {reason}") from error
         base_rates[start:end] = base
-        gains: dict[str, float] = model.get_score(importance_type="total_gain")
         whole = sum(gains.values())
         importances = {name: gains.get(name, 0.0) / whole if whole else 0.0 for name in made.names}
         folds.append(_fold((low, high), (start, end), base, labels, probabilities, importances))

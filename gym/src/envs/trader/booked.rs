@@ -169,17 +169,19 @@ impl Booked {
             };
         self.sim.submit(self.desk, order);
         self.sim.settle(self.desk);
-        let (mut filled, mut notional, mut fees) = (0.0, 0.0, 0.0);
+        let (mut lots, mut notional, mut fees) = (0, 0.0, 0.0);
         let mut order_fees = OrderFees::default();
         let money = self.tick_size * self.lot_size;
         for fill in self.sim.market_mut().drain_fills() {
             if fill.owner == owner {
-                filled += fill.fill.quantity.0 as f64 * self.lot_size;
+                lots += fill.fill.quantity.0;
                 notional += fill.fill.notional() as f64 * money;
                 fees += self.fees.fee(&fill.fill, &mut order_fees) * money;
             }
         }
-        if filled > 0.0 {
+        if lots > 0 {
+            // Lots are summed, not units: a lot that is no binary fraction is rounded once.
+            let filled = lots as f64 * self.lot_size;
             let sign = if buys { 1.0 } else { -1.0 };
             let price = notional / filled;
             let fees = fees + self.transaction_cost * notional.abs();
@@ -220,7 +222,7 @@ impl Booked {
         };
         self.traded = traded;
         let time_ns = (self.bars as f64 * self.interval_seconds * 1e9) as i64;
-        let bar = TickBar { time_ns, tick, funding_rate: f64::NAN };
+        let bar = TickBar { time_ns, tick, funding_rate: f64::NAN, traded: true, quoted: true };
         self.rows.write(&bar.tick, &[], &mut self.row)?;
         session.close_bar(&bar, &self.row);
         Ok(())

@@ -9,10 +9,11 @@ use lob::parameter::{integer, non_negative, positive, probability};
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::recorded::Data;
 use super::wallet::AccountConfig;
 use crate::config::{ConfigError, Settings};
 use crate::envs::TradingConditions;
-use crate::features::{FeaturesConfig, Method};
+use crate::features::{FeaturesConfig, Method, Normalisation};
 use crate::prices::TickBarsConfig;
 
 /// Which bars of a file sessions are made of.
@@ -88,6 +89,60 @@ impl BarsSource {
     }
 }
 
+/// How features are normalised.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum FeatureScaling {
+    /// Fitted in this way on the training part of the bars, as they are when the file is read.
+    Method(Method),
+    /// As it was fitted once: what a policy was trained with. The bars up to the end of its span are the training part then.
+    Fitted(Box<Normalisation>),
+}
+
+impl FeatureScaling {
+    /// How it is fitted, or was.
+    pub fn method(&self) -> Method {
+        match self {
+            Self::Method(method) => *method,
+            Self::Fitted(fitted) => fitted.method,
+        }
+    }
+
+    /// What was fitted, if it was.
+    pub fn fitted(&self) -> Option<&Normalisation> {
+        match self {
+            Self::Method(_) => None,
+            Self::Fitted(fitted) => Some(fitted),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for FeatureScaling {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameOrMap;
+
+        impl<'de> Visitor<'de> for NameOrMap {
+            type Value = FeatureScaling;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("mean_std, median_iqr, what was fitted in a training, or null")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<FeatureScaling, E> {
+                Method::deserialize(de::value::StrDeserializer::new(name)).map(FeatureScaling::Method)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<FeatureScaling, A::Error> {
+                let fitted = Normalisation::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                fitted.validate().map_err(de::Error::custom)?;
+                Ok(FeatureScaling::Fitted(Box::new(fitted)))
+            }
+        }
+
+        deserializer.deserialize_any(NameOrMap)
+    }
+}
+
 /// What an action is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -126,8 +181,8 @@ pub struct TraderConfig {
     pub lot_size: Option<f64>,
     /// The features seen: `default`, `microstructure`, or a YAML file.
     pub features: String,
-    /// How features are normalised, fitted on the training part of the bars; null: not at all. In a book there is nothing to fit on.
-    pub normalisation: Option<Method>,
+    /// How features are normalised; null: not at all. In a book there is nothing to fit on, and none but what was fitted elsewhere.
+    pub normalisation: Option<FeatureScaling>,
     /// Bars seen at once, the latest last.
     pub window: usize,
     /// Decisions of an episode; null: all bars of the part, 256 in a book.
@@ -166,7 +221,7 @@ impl Default for TraderConfig {
             tick_size: 0.1,
             lot_size: None,
             features: "default".into(),
-            normalisation: Some(Method::MeanStd),
+            normalisation: Some(FeatureScaling::Method(Method::MeanStd)),
             window: 16,
             steps: Some(256),
             random_start: true,
@@ -198,7 +253,14 @@ impl TraderConfig {
                 return Err(ParameterError::new("bars.train_share", 0, "a number above 0, at most 1"));
             }
         }
-        positive("interval_seconds", self.interval_seconds)?;
+        // Beyond a day a bar of a simulated book is no bar any more, but hours of computing.
+        if !(1e-3..=86_400.0).contains(&self.interval_seconds) {
+            return Err(ParameterError::new(
+                "interval_seconds",
+                self.interval_seconds,
+                "a number from 0.001 to 86,400",
+            ));
+        }
         for (key, value) in [("tick_size", Some(self.tick_size)), ("lot_size", self.lot_size)] {
             if let Some(value) = value.filter(|value| !(1e-12..=1e9).contains(value)) {
                 return Err(ParameterError::new(key, value, "a number from 1e-12 to 1e9"));
@@ -220,6 +282,44 @@ impl TraderConfig {
         probability("spread", self.spread)?;
         self.impact.validate().map_err(|error| error.within("impact"))?;
         self.conditions.validate(Some(1))
+    }
+
+    /// Whether an impact model asks what others trade, and the bars are to say it.
+    pub(super) fn meets_volume(&self) -> bool {
+        self.impact != ImpactConfig::None && self.conditions.volume.is_none()
+    }
+
+    /// The same with its normalisation as it is fitted on the bars as they are now: to be kept with what is learned from them. Without bars, or
+    /// with nothing to fit, nothing changes.
+    ///
+    /// # Errors
+    /// A file or a setting that is not legal.
+    pub fn fitted(&self, directory: &Path) -> Result<Self, ConfigError> {
+        let (Some(source), Some(FeatureScaling::Method(_))) = (&self.bars, &self.normalisation) else {
+            return Ok(self.clone());
+        };
+        self.validate()?;
+        let normalisation = Data::read(self, source, directory)?.normalisation;
+        let scaling = normalisation.map(|fitted| FeatureScaling::Fitted(Box::new(fitted)));
+        Ok(Self { normalisation: scaling, ..self.clone() })
+    }
+
+    /// What was fitted before, for the feature set.
+    ///
+    /// # Errors
+    /// If it was fitted for another one.
+    pub(super) fn kept(&self, features: &FeaturesConfig) -> Result<Option<Normalisation>, ParameterError> {
+        let Some(fitted) = self.normalisation.as_ref().and_then(FeatureScaling::fitted) else {
+            return Ok(None);
+        };
+        if fitted.config == *features {
+            return Ok(Some(fitted.clone()));
+        }
+        let legal = format!(
+            "null, mean_std, median_iqr, or one that was fitted for the feature set {}",
+            self.features
+        );
+        Err(ParameterError::new("normalisation", "fitted for other features", legal))
     }
 
     /// The feature set, a file's path from `directory`.

@@ -14,7 +14,7 @@ use lob::models::FeeConfig;
 
 use booked::Booked;
 pub(crate) use config::is_file;
-pub use config::{ActionKind, BarsSource, Part, RewardKind, TraderConfig};
+pub use config::{ActionKind, BarsSource, FeatureScaling, Part, RewardKind, TraderConfig};
 pub use live::LiveTrader;
 use recorded::Recorded;
 pub use session::{CHOICES, Filled, Moment, Rows, Session, Terms, Wish};
@@ -22,7 +22,7 @@ pub use wallet::{AccountConfig, FuturesConfig, Wallet};
 
 use crate::config::ConfigError;
 use crate::env::{Action, Env, EnvError, Step};
-use crate::market::MarketSettings;
+use crate::market::{MarketSettings, ResolvedMarket};
 use crate::prices::TickBar;
 use crate::scene::Scene;
 use crate::space::{BoxSpace, Space};
@@ -103,31 +103,43 @@ impl Trader {
         directory: &Path,
     ) -> Result<Self, ConfigError> {
         config.validate()?;
-        let features = config.feature_set(directory)?;
-        let mut config = config.clone();
-        let (source, rows) = match &config.bars {
-            Some(bars) => {
-                let fees = market.fees.unwrap_or(FeeConfig::None);
-                let recorded = Recorded::new(&config, bars, fees, directory)?;
-                let rows = Rows::new(&features, None, bars.extra.clone())?;
-                (Source::Recorded(Box::new(recorded)), rows)
-            }
-            None => {
-                let rows = Rows::new(&features, None, Vec::new())?;
-                let booked = Booked::new(&config, rows.clone(), &market.resolve(directory)?)?;
-                config.lot_size = Some(booked.lot_size());
-                (Source::Booked(Box::new(booked)), rows)
-            }
+        let Some(bars) = &config.bars else {
+            return Self::in_market(config, &market.resolve(directory)?, directory);
         };
+        let features = config.feature_set(directory)?;
+        let fees = market.fees.unwrap_or(FeeConfig::None);
+        let recorded = Recorded::new(config, bars, fees, directory)?;
+        let rows = Rows::new(&features, None, bars.extra.clone())?;
+        Ok(Self::of(config, Source::Recorded(Box::new(recorded)), &rows))
+    }
+
+    /// The same in the book of a market that has been read, whatever the settings say of bars.
+    ///
+    /// # Errors
+    /// The first setting that is not legal.
+    pub fn in_market(
+        config: &TraderConfig,
+        market: &ResolvedMarket,
+        directory: &Path,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let features = config.feature_set(directory)?;
+        let rows = Rows::new(&features, config.kept(&features)?, Vec::new())?;
+        let booked = Booked::new(config, rows.clone(), market)?;
+        let config = TraderConfig { lot_size: Some(booked.lot_size()), ..config.clone() };
+        Ok(Self::of(&config, Source::Booked(Box::new(booked)), &rows))
+    }
+
+    fn of(config: &TraderConfig, source: Source, rows: &Rows) -> Self {
         let names: Vec<String> = rows.names().cloned().collect();
-        let terms = Terms::new(&config, rows.width());
-        Ok(Self {
+        let terms = Terms::new(config, rows.width());
+        Self {
             observation_space: terms.observation_space(names.iter()),
             action_space: terms.action_space(),
             session: Session::new(terms),
             source,
             window: config.window,
-        })
+        }
     }
 
     /// The session: money, position and the last bar.

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lob::ParameterError;
-use lob::models::{FeeConfig, ImpactConfig};
+use lob::models::FeeConfig;
 use lob::sim::SimRng;
 use rand_xoshiro::rand_core::SeedableRng;
 
-use super::config::{BarsSource, Part, TraderConfig};
+use super::config::{BarsSource, FeatureScaling, Part, TraderConfig};
 use super::paper::Paper;
 use super::session::{Observed, Rows, Session, Wish};
 use crate::config::ConfigError;
@@ -50,9 +50,9 @@ impl Data {
         let (bars, extra) = complete(config, source, directory)?;
         let features = config.feature_set(directory)?;
         let mut rows = Rows::new(&features, None, source.extra.clone())?;
-        let no_volume = bars.iter().all(|bar| bar.tick.volume.is_nan());
-        if config.impact != ImpactConfig::None && config.conditions.volume.is_none() && no_volume {
-            let legal = "a column volume, or conditions.volume, which the impact model needs";
+        // NaN is not above 0 either.
+        if config.meets_volume() && !bars.iter().any(|bar| bar.tick.volume > 0.0) {
+            let legal = "volumes above 0, or conditions.volume, which the impact model needs";
             return Err(in_file(ParameterError::new("the file", "without volume", legal)));
         }
         // The first bars may lack what comes with the first quote; they are of no use.
@@ -65,7 +65,9 @@ impl Data {
         let begin = bars.iter().position(|bar| needed.iter().all(|field| !field.of(&bar.tick).is_nan()));
         let begin = begin.unwrap_or(bars.len());
         let (bars, extra) = (bars[begin..].to_vec(), &extra[begin..]);
-        let split = (bars.len() as f64 * source.train_share) as usize;
+        let kept = config.kept(&features)?;
+        let split = (kept.as_ref().and_then(|kept| trained_on(&bars, kept)))
+            .unwrap_or((bars.len() as f64 * source.train_share) as usize);
         let mut raw = Vec::with_capacity(bars.len() * rows.width());
         for bar in &bars {
             let row = rows.raw(&bar.tick).map_err(|error| in_file(at(bar, error)))?;
@@ -73,12 +75,13 @@ impl Data {
         }
         let warm = rows.warm_up();
         let reach = warm + config.window - 1;
-        let normalisation = match config.normalisation {
+        let normalisation = match &config.normalisation {
             None => None,
-            Some(method) => {
+            Some(FeatureScaling::Fitted(_)) => kept,
+            Some(FeatureScaling::Method(method)) => {
                 let times: Vec<i64> = bars.iter().map(|bar| bar.time_ns).collect();
                 Some(
-                    Normalisation::fit(method, &features, &raw, 0..split, Some(&times))
+                    Normalisation::fit(*method, &features, &raw, 0..split, Some(&times))
                         .map_err(|error| in_file(short(&bars, reach, error)))?,
                 )
             }
@@ -137,6 +140,14 @@ fn complete(config: &TraderConfig, source: &BarsSource, directory: &Path) -> Res
         }
     }
     Ok((bars, extra))
+}
+
+/// How many of the bars, the first ones, a training may have seen that a normalisation was fitted in: all up to the end of its span; none if
+/// they are of another time. Unknown if it does not say when its span was.
+fn trained_on(bars: &[TickBar], kept: &Normalisation) -> Option<usize> {
+    let (first, last) = (kept.span.first_ns?, kept.span.last_ns?);
+    let is_later = bars.last().is_some_and(|bar| bar.time_ns >= first);
+    Some(if is_later { bars.partition_point(|bar| bar.time_ns <= last) } else { 0 })
 }
 
 fn names(fields: &[crate::features::Field]) -> String {

@@ -16,6 +16,9 @@ pub const CHOICES: [&str; 3] = ["hold", "buy", "sell"];
 /// Numbers of an observation after the window: the account.
 pub(super) const ACCOUNT: usize = 6;
 
+/// A market in which nobody has traded for long is thin, but not without bound: its volume counts as this share of its mean at least.
+const LEAST_VOLUME: f64 = 0.01;
+
 /// Steps in which a position's age goes from 0 to 1 - 1/e.
 const AGE: f64 = 100.0;
 
@@ -188,13 +191,15 @@ pub(super) struct Observed {
     close: f64,
     /// Of the log growth in a bar.
     variance: f64,
-    /// Units traded in a bar; NaN where bars do not say it.
+    /// Units traded in a bar, of late and in all bars since the first trade; NaN and 0 before that.
     volume: f64,
+    mean: f64,
+    bars: f64,
 }
 
 impl Default for Observed {
     fn default() -> Self {
-        Self { close: f64::NAN, variance: 0.0, volume: f64::NAN }
+        Self { close: f64::NAN, variance: 0.0, volume: f64::NAN, mean: 0.0, bars: 0.0 }
     }
 }
 
@@ -206,11 +211,17 @@ impl Observed {
             self.variance += FORGETTING * (growth * growth - self.variance);
         }
         self.close = tick.close;
-        if !tick.volume.is_nan() {
-            if self.volume.is_nan() {
+        if self.volume.is_nan() {
+            // Bars before the first trade do not say what trading there will be.
+            if tick.volume > 0.0 {
                 self.volume = tick.volume;
             }
+        } else if !tick.volume.is_nan() {
             self.volume += FORGETTING * (tick.volume - self.volume);
+        }
+        if !self.volume.is_nan() && !tick.volume.is_nan() {
+            self.bars += 1.0;
+            self.mean += (tick.volume - self.mean) / self.bars;
         }
     }
 }
@@ -236,7 +247,13 @@ pub struct Session {
 impl Session {
     pub(super) fn new(terms: Terms) -> Self {
         let window = vec![0.0; terms.window * terms.width];
-        let bar = TickBar { time_ns: 0, tick: Tick::default(), funding_rate: f64::NAN };
+        let bar = TickBar {
+            time_ns: 0,
+            tick: Tick::default(),
+            funding_rate: f64::NAN,
+            traded: true,
+            quoted: false,
+        };
         let capital = terms.capital;
         let mut session = Self {
             terms,
@@ -260,7 +277,13 @@ impl Session {
     pub(super) fn reset(&mut self) {
         let capital = self.terms.capital;
         self.wallet = Wallet::new(capital);
-        self.bar = TickBar { time_ns: 0, tick: Tick::default(), funding_rate: f64::NAN };
+        self.bar = TickBar {
+            time_ns: 0,
+            tick: Tick::default(),
+            funding_rate: f64::NAN,
+            traded: true,
+            quoted: false,
+        };
         self.observed = Observed::default();
         self.window.fill(0.0);
         (self.age, self.steps, self.under_water) = (0, 0, 0);
@@ -279,9 +302,9 @@ impl Session {
         &self.bar
     }
 
-    /// What the position is valued at: the last close, money.
+    /// What the position is valued at, money: the last close, or the middle of the quote after a bar without a trade.
     pub fn price(&self) -> f64 {
-        self.bar.tick.close
+        self.bar.value()
     }
 
     /// Money and the position's value.
@@ -329,9 +352,10 @@ impl Session {
         libm::sqrt(self.observed.variance)
     }
 
-    /// Units that are traded in a bar, as observed up to now; 0 where bars do not say it.
+    /// Units that are traded in a bar, as observed up to now; 0 before any.
     pub(super) fn volume(&self) -> f64 {
-        if self.observed.volume.is_nan() { 0.0 } else { self.observed.volume }
+        let Observed { volume, mean, .. } = self.observed;
+        if volume.is_nan() { 0.0 } else { volume.max(LEAST_VOLUME * mean) }
     }
 
     /// Takes over what bars before those of the window said.
@@ -342,6 +366,16 @@ impl Session {
     /// The most that may be held, money.
     pub fn most(&self) -> f64 {
         (self.equity() * self.terms.account.leverage()).max(0.0)
+    }
+
+    /// The most that could still be bought (or sold short) beyond the position, money.
+    pub fn spare(&self) -> f64 {
+        (self.most() - (self.wallet.units * self.price()).abs()).max(0.0)
+    }
+
+    /// The smallest order, money; 0 where any amount may be traded.
+    pub fn smallest(&self) -> f64 {
+        self.terms.lot_size.map_or(0.0, |lot| lot * self.price())
     }
 
     /// Whether positions may be short.
@@ -462,8 +496,13 @@ impl Session {
         }
     }
 
-    /// Books a fill.
-    pub(super) fn book(&mut self, filled: Filled) {
+    /// Books a fill. What would leave less than half a lot closes the position: nobody can trade the rest, which is the rounding of purchases
+    /// and sales whose lots add up to nothing.
+    pub(super) fn book(&mut self, mut filled: Filled) {
+        let rest = (self.wallet.units + filled.units).abs();
+        if self.wallet.is_open() && self.terms.lot_size.is_some_and(|lot| rest < lot / 2.0) {
+            filled.units = -self.wallet.units;
+        }
         if filled.units != 0.0 {
             let cycles = self.wallet.cycles;
             self.wallet.trade(filled.units, filled.price, filled.fees, filled.slippage);

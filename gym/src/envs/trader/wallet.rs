@@ -130,6 +130,11 @@ impl Wallet {
         self.flow + self.units * price
     }
 
+    /// What the open position has realised so far, money: of parts that are closed, and fundings.
+    pub fn cycle_realised(&self) -> f64 {
+        self.cycle_realised
+    }
+
     /// The price at which the open position would end even before the costs of closing it; none without a position.
     pub fn average_price(&self) -> Option<f64> {
         (self.units != 0.0).then(|| -self.flow / self.units)

@@ -74,14 +74,34 @@ pub struct TickBar {
     pub time_ns: i64,
     /// Prices and closing quote; volume and sizes are NaN where the file has none.
     pub tick: Tick,
-    /// NaN where the file has none.
+    /// What a long position pays at the next funding, a share of its value; NaN where the file has said nothing yet.
     pub funding_rate: f64,
+    /// Whether anybody traded: the prices are those of trades. Else they are the last ones known, which nobody need offer any more.
+    pub traded: bool,
+    /// Whether bid and ask are a quote that the file has, of this bar or the last one before it; else they are a spread around the close.
+    pub quoted: bool,
+}
+
+impl TickBar {
+    /// What a unit is worth at the bar's end, money: the last trade's price, or the middle of the quote where nobody traded and there is one.
+    pub fn value(&self) -> f64 {
+        if self.traded || !self.quoted {
+            self.tick.close
+        } else {
+            (self.tick.bid_price + self.tick.ask_price) / 2.0
+        }
+    }
 }
 
 /// Fills in what bars leave out, from the bars before, never from those after.
 #[derive(Clone, Debug, Default)]
 pub struct Completion {
     last: Option<TickBar>,
+    /// The last quote that was given, bid and ask.
+    quote: Option<[f64; 2]>,
+    /// The last that was said of the trading session and of funding, if anything was.
+    session: Option<f64>,
+    funding_rate: Option<f64>,
     /// Ask less bid where nothing says it, a share of the price.
     spread: f64,
 }
@@ -89,22 +109,37 @@ pub struct Completion {
 impl Completion {
     /// `spread` is ask less bid where nothing says it, a share of the price.
     pub fn new(spread: f64) -> Self {
-        Self { last: None, spread }
+        Self { spread, ..Self::default() }
     }
 
-    /// The bar in full, or nothing while no price has been seen. A bar without a trade has the last close as its prices and no volume; a missing
-    /// quote lies around the close as wide as `spread` says, the column's or the setting's; missing sizes add up to 1 and are as unequal as
-    /// `imbalance` says, or are the last ones.
+    /// The bar in full, or nothing while no price has been seen. A bar without a trade (no close, or a volume of 0) has the last close as its
+    /// prices and no volume. A missing quote is the last one given where nobody traded since, and lies around the close where somebody did or
+    /// none was given: as wide as `spread` says, the column's, or as the last quote, or as the setting. Missing sizes add up to 1 and are as
+    /// unequal as `imbalance` says, or are the last ones. Session and funding rate are the last ones said.
     ///
     /// # Errors
-    /// A stamp that is not after the last one; a price out of bounds.
+    /// A stamp that is not after the last one; a price out of bounds, a volume below 0, a funding rate beyond -1 to 1.
     pub fn complete(&mut self, raw: &RawBar) -> Result<Option<TickBar>, ParameterError> {
         if let Some(last) = self.last.as_ref().filter(|last| raw.time_ns <= last.time_ns) {
             let found = format!("{} ns after {} ns", raw.time_ns, last.time_ns);
             return Err(ParameterError::new("time", found, "stamps in ascending order, each once"));
         }
+        if raw.tick.volume < 0.0 {
+            return Err(ParameterError::new("volume", raw.tick.volume, "a number of units >= 0"));
+        }
+        if raw.funding_rate.abs() > 1.0 {
+            return Err(ParameterError::new("funding_rate", raw.funding_rate, "a share from -1 to 1"));
+        }
+        let said = |value: f64| (!value.is_nan()).then_some(value);
+        self.session = said(raw.tick.session).or(self.session);
+        self.funding_rate = said(raw.funding_rate).or(self.funding_rate);
         let mut tick = raw.tick;
+        tick.session = self.session.unwrap_or(0.0);
+        if !tick.bid_price.is_nan() && !tick.ask_price.is_nan() {
+            self.quote = Some([tick.bid_price, tick.ask_price]);
+        }
         let before = self.last.as_ref().map(|last| last.tick);
+        let traded = !tick.close.is_nan() && tick.volume != 0.0;
         if tick.close.is_nan() {
             let Some(before) = before else { return Ok(None) };
             (tick.open, tick.high, tick.low, tick.close) =
@@ -124,9 +159,20 @@ impl Completion {
         if tick.low.is_nan() {
             tick.low = tick.open.min(tick.close);
         }
-        if tick.bid_price.is_nan() || tick.ask_price.is_nan() {
-            let spread = if raw.spread.is_nan() { self.spread * tick.close } else { raw.spread.max(0.0) };
-            (tick.bid_price, tick.ask_price) = (tick.close - spread / 2.0, tick.close + spread / 2.0);
+        let given = !tick.bid_price.is_nan() && !tick.ask_price.is_nan();
+        let quoted = given || (!traded && self.quote.is_some());
+        if !given {
+            (tick.bid_price, tick.ask_price) = match self.quote {
+                Some([bid, ask]) if !traded => (bid, ask),
+                quote => {
+                    let spread = match quote {
+                        _ if !raw.spread.is_nan() => raw.spread.max(0.0),
+                        Some([bid, ask]) => (ask - bid).max(0.0),
+                        None => self.spread * tick.close,
+                    };
+                    (tick.close - spread / 2.0, tick.close + spread / 2.0)
+                }
+            };
         }
         if tick.bid_size.is_nan() || tick.ask_size.is_nan() {
             (tick.bid_size, tick.ask_size) = match before {
@@ -151,7 +197,8 @@ impl Completion {
                 format!("{} to {} with open {} and close {}", tick.low, tick.high, tick.open, tick.close);
             return Err(ParameterError::new("low and high", found, "low <= open, close <= high"));
         }
-        let bar = TickBar { time_ns: raw.time_ns, tick, funding_rate: raw.funding_rate };
+        let funding_rate = self.funding_rate.unwrap_or(f64::NAN);
+        let bar = TickBar { time_ns: raw.time_ns, tick, funding_rate, traded, quoted };
         self.last = Some(bar.clone());
         Ok(Some(bar))
     }
@@ -239,9 +286,6 @@ impl BarColumns {
                 "funding_rate" => &mut funding_rate,
                 _ => &mut tick.session,
             } = value;
-        }
-        if tick.session.is_nan() {
-            tick.session = 0.0;
         }
         if !imbalance.is_nan() && !(-1.0..=1.0).contains(&imbalance) {
             let key = format!("{} {row}, imbalance", S::PLACE);
@@ -397,6 +441,56 @@ mod tests {
         let bars = config.rows(&mut csv::Text::new(&text)).unwrap();
         let opens = bars.iter().map(|bar| completion.complete(bar).unwrap().unwrap().tick.open);
         assert_eq!(opens.collect::<Vec<_>>(), [4.0, 4.0, 7.0, 6.0, 2.0]);
+    }
+
+    #[test]
+    fn a_bar_without_a_trade_keeps_the_quote_that_was_offered_last() {
+        let header = "time,close,volume,bid,ask,spread";
+        let config = TickBarsConfig { file: "x.csv".into(), ..TickBarsConfig::default() };
+        let text = format!(
+            "{header}\n1,100,,,,\n2,100,5,98,104,\n3,,,110,112,\n4,,,,,\n5,100,0,,,\n6,103,2,,,\n7,103,2,,,1\n"
+        );
+        let mut completion = Completion::new(0.02);
+        let bars = config.rows(&mut csv::Text::new(&text)).unwrap();
+        let found: Vec<_> = bars
+            .iter()
+            .map(|bar| {
+                let bar = completion.complete(bar).unwrap().unwrap();
+                (bar.tick.bid_price, bar.tick.ask_price, bar.traded, bar.quoted, bar.value())
+            })
+            .collect();
+        let wanted = [
+            (99.0, 101.0, true, false, 100.0),
+            (98.0, 104.0, true, true, 100.0),
+            (110.0, 112.0, false, true, 111.0),
+            (110.0, 112.0, false, true, 111.0),
+            (110.0, 112.0, false, true, 111.0),
+            // As wide as the last quote, or as the column says.
+            (102.0, 104.0, true, false, 103.0),
+            (102.5, 103.5, true, false, 103.0),
+        ];
+        assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn sessions_and_funding_rates_hold_until_others_are_said() {
+        let config = TickBarsConfig { file: "x.csv".into(), ..TickBarsConfig::default() };
+        let text = "time,close,session,funding_rate\n1,,3,0.01\n2,5,,\n3,5,4,-0.02\n4,,,\n5,5,5,0\n";
+        let mut completion = Completion::new(0.0);
+        let bars = config.rows(&mut csv::Text::new(text)).unwrap();
+        let bars = bars.iter().filter_map(|bar| completion.complete(bar).unwrap());
+        let found: Vec<_> = bars.map(|bar| (bar.tick.session, bar.funding_rate)).collect();
+        assert_eq!(found, [(3.0, 0.01), (4.0, -0.02), (4.0, -0.02), (5.0, 0.0)]);
+    }
+
+    #[test]
+    fn volumes_below_nothing_and_rates_beyond_all_are_refused() {
+        let config = TickBarsConfig { file: "x.csv".into(), ..TickBarsConfig::default() };
+        for (cells, wanted) in [("-1,0", "volume"), ("1,1.5", "funding_rate"), ("1,-50", "funding_rate")] {
+            let text = format!("time,close,volume,funding_rate\n1,5,{cells}\n");
+            let bar = &config.rows(&mut csv::Text::new(&text)).unwrap()[0];
+            assert_eq!(Completion::new(0.0).complete(bar).unwrap_err().key, wanted);
+        }
     }
 
     #[test]
