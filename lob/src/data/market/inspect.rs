@@ -105,6 +105,8 @@ pub struct Summary {
     pub received_before_sent: u64,
     /// Times during which the book was stale.
     pub stale: Spells,
+    /// True if it still was at the end.
+    pub stale_at_end: bool,
     /// Best bid above best ask.
     pub crossed: Spells,
     /// Best bid equal to best ask.
@@ -330,6 +332,7 @@ impl Track {
         for spells in [&mut self.summary.stale, &mut self.summary.crossed, &mut self.summary.locked] {
             spells.end(self.latest_local);
         }
+        self.summary.stale_at_end = self.stale;
         self.summary.resting_orders = self.book.order_count() as u64;
         self.summary.best =
             Side::BOTH.map(|side| self.book.best(side).map(|(price, lots)| (price.0, lots.0)));
