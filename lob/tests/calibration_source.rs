@@ -257,6 +257,36 @@ fn a_gap_makes_the_book_stale_until_the_next_snapshot() {
 }
 
 #[test]
+fn a_feed_of_levels_without_snapshots_begins_with_its_first_message() {
+    let events = [
+        level(0, Side::Buy, 100, 5, false),
+        level(0, Side::Sell, 102, 5, true),
+        level(1000, Side::Buy, 101, 3, true),
+        trade(2000, Side::Buy, 102, 2),
+        level(3000, Side::Sell, 102, 3, true),
+    ];
+    let (recorder, tally) = play(Grid::own(10), Span::ALL, &events);
+    assert_eq!(recorder.events, [(1.0, Limit, Side::Buy, 1, 3), (2.0, Market, Side::Buy, 0, 2)]);
+    assert_eq!(tally.valid_seconds, 3.0);
+    let mut source = MarketSource::new(Grid::own(10), Span::ALL).unwrap();
+    events.iter().for_each(|event| source.see(event, &mut []));
+    source.end(&mut []);
+    source.check().unwrap();
+    // But not where it begins with a gap.
+    let gap = [at(0, Kind::Gap)].into_iter().chain(events);
+    let (recorder, tally) = play(Grid::own(10), Span::ALL, &gap.collect::<Vec<_>>());
+    assert_eq!((recorder.events.len(), tally.valid_seconds), (0, 0.0));
+}
+
+#[test]
+fn trades_of_no_lots_are_no_market_orders() {
+    let events = [snapshot(), vec![trade(500, Side::Sell, 0, 0), trade(900, Side::Buy, 102, 1)]].concat();
+    let (recorder, tally) = play(Grid::own(10), Span::ALL, &events);
+    assert_eq!(recorder.events.iter().filter(|event| event.1 == Market).count(), 1);
+    assert_eq!(tally.unusable_trades, 1);
+}
+
+#[test]
 fn data_that_lacks_something_says_what() {
     let check = |events: &[MarketEvent]| {
         let mut source = MarketSource::new(Grid::own(10), Span::ALL).unwrap();

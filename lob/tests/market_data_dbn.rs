@@ -13,7 +13,7 @@ use dbn::{
 use lob::data::market::{Input, Inspector, Kind, MarketEvent, MarketReader, ReadOptions, open_input};
 use lob::{Price, Quantity, Side};
 
-fn encoded<R: DbnEncodable>(schema: Schema, ts_out: bool, records: &[R]) -> Box<dyn MarketReader> {
+fn bytes_of<R: DbnEncodable>(schema: Schema, ts_out: bool, records: &[R]) -> Vec<u8> {
     let metadata = MetadataBuilder::new()
         .dataset("XNAS.ITCH".to_owned())
         .schema(Some(schema))
@@ -25,6 +25,11 @@ fn encoded<R: DbnEncodable>(schema: Schema, ts_out: bool, records: &[R]) -> Box<
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, &metadata).unwrap();
     records.iter().for_each(|record| encoder.encode_record(record).unwrap());
+    bytes
+}
+
+fn encoded<R: DbnEncodable>(schema: Schema, ts_out: bool, records: &[R]) -> Box<dyn MarketReader> {
+    let bytes = bytes_of(schema, ts_out, records);
     let options = ReadOptions { tick: Some("1".parse().unwrap()), ..ReadOptions::default() };
     open_input(Input::from_bytes(bytes).unwrap(), &options).unwrap()
 }
@@ -178,4 +183,48 @@ fn a_stamp_behind_each_record_is_passed_over() {
     let events = read(encoded(Schema::Mbo, true, &stamped));
     assert_eq!(events.len(), 2);
     assert_eq!(events, read(encoded(Schema::Mbo, false, &plain)));
+}
+
+#[test]
+fn an_order_flagged_as_the_best_price_is_all_of_its_side() {
+    use Kind::*;
+    const TOB: u8 = LAST | flags::TOB;
+    let ask = |record: MboMsg| MboMsg { side: b'A' as c_char, ..record };
+    let records = [
+        mbo(1, b'A', 1, 5, TOB),
+        ask(mbo(2, b'A', 2, 9, TOB)),
+        mbo(3, b'A', 3, 4, TOB),
+        mbo(4, b'A', 4, 6, TOB),
+        // No price: the side is empty.
+        ask(mbo(5, b'A', 5, 0, TOB)),
+    ];
+    let (kinds, _, _, inspector) = follow(encoded(Schema::Mbo, false, &records));
+    assert_eq!(kinds, [Clear, Add, Clear, Add, Clear, Add, Clear, Add, Clear]);
+    let book = inspector.book(0).unwrap();
+    assert_eq!(book.levels(Side::Buy).collect::<Vec<_>>(), [(Price(6), Quantity(3))]);
+    assert_eq!(book.best(Side::Sell), None);
+    assert_eq!(inspector.finish()[0].problems.total(), 0);
+}
+
+#[test]
+fn a_change_of_an_unknown_order_adds_it() {
+    let records = [mbo(1, b'A', 10, 5, LAST), mbo(2, b'M', 11, 6, LAST), mbo(3, b'C', 11, 6, LAST)];
+    let (_, _, _, inspector) = follow(encoded(Schema::Mbo, false, &records));
+    assert_eq!(inspector.book(0).unwrap().best(Side::Buy), Some((Price(5), Quantity(3))));
+    assert_eq!(inspector.finish()[0].problems.total(), 0);
+}
+
+#[test]
+fn trades_between_ticks_are_counted_and_tell_no_tick() {
+    let half = |time: u64, action: u8| MboMsg { price: 5_500_000_000, ..mbo(time, action, 10, 5, LAST) };
+    let records = [mbo(1, b'A', 10, 5, LAST), half(2, b'T'), mbo(3, b'T', 0, 5, LAST)];
+    let mut given = encoded(Schema::Mbo, false, &records);
+    let mut events = Vec::new();
+    while given.read(&mut events).unwrap() {}
+    let counted = given.causes().iter().find(|cause| cause.name == "off_tick_trade").map(|cause| cause.count);
+    assert_eq!((events.len(), given.tally().damaged, counted), (2, 0, Some(1)));
+    let bytes = bytes_of(Schema::Mbo, false, &records);
+    let mut inferred = open_input(Input::from_bytes(bytes).unwrap(), &ReadOptions::default()).unwrap();
+    inferred.read(&mut events).unwrap();
+    assert_eq!(inferred.instruments()[0].tick.to_string(), "5");
 }

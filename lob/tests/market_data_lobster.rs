@@ -176,12 +176,13 @@ fn a_pair_agrees_line_by_line_and_the_first_line_is_the_book_that_the_messages_b
         (0, 0, 0)
     );
     assert!(read.causes["from_before"] > 20, "{:?}", read.causes);
+    assert_eq!(read.causes["off_tick_trade"], 4_000 / 50);
     assert_eq!(read.events[0].kind, Kind::SnapshotBegin);
     let end = read.events.iter().position(|event| event.kind == Kind::SnapshotEnd).unwrap();
     assert!((10..=11).contains(&end), "{end}");
-    // Whoever follows the events has the last line's book; hidden orders trade at half a cent, which is the tick.
+    // Whoever follows the events has the last line's book; hidden orders trade at half a cent, which is no tick.
     let last: Vec<i64> = rows.last().unwrap().split(',').map(|field| field.parse().unwrap()).collect();
-    let best = |at: usize| Some((last[at] / 50, last[at + 1].cast_unsigned()));
+    let best = |at: usize| Some((last[at] / 100, last[at + 1].cast_unsigned()));
     assert_eq!(read.summary.best, [best(2), best(0)]);
 }
 

@@ -112,7 +112,10 @@ pub fn play_data(
 ) -> Result<Shown, CalibrateError> {
     let failed = |source| CalibrateError::Data { path: data.path.clone(), source };
     let unfit = |problem| CalibrateError::Unfit { path: data.path.clone(), problem };
-    let mut reader = market::open(&data.path, &data.options).map_err(failed)?;
+    // Without it, executions of what rested before a LOBSTER file began are of no order.
+    let orderbook = data.options.orderbook.clone().or_else(|| market::orderbook_beside(&data.path));
+    let options = ReadOptions { orderbook, ..data.options.clone() };
+    let mut reader = market::open(&data.path, &options).map_err(failed)?;
     let mut source = MarketSource::new(grid, data.span)?;
     let mut events = Vec::new();
     loop {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use lob::data::market::{Instrument, apply};
-use lob::flow::{History, HistoryError, QueueEstimate, ReplayParams, Starts, TakenLiquidity};
+use lob::data::market::{Instrument, ReadOptions, apply, orderbook_beside};
+use lob::flow::{BookBefore, History, HistoryError, QueueEstimate, ReplayParams, Starts, TakenLiquidity};
 use lob::{FeedBook, ParameterError, Side};
 use serde::Serialize;
 
@@ -120,7 +120,7 @@ pub(super) fn run(arguments: &ReplayArgs) -> Result<(), Failure> {
     }
     let stop = Stop::on_ctrl_c()?;
     let spinner = output::spinner(format!("reading {}", arguments.file.display()));
-    let options = params.read_options()?;
+    let options = ReadOptions { orderbook: orderbook_beside(&arguments.file), ..params.read_options()? };
     let history = History::read(&arguments.file, &options).map_err(|error| failure(arguments, error))?;
     spinner.finish_and_clear();
     let (first, last) = history.span();
@@ -217,7 +217,7 @@ fn show(
 ) -> Result<FeedBook, Failure> {
     /// Pictures a second.
     const RATE: f64 = 10.0;
-    let (mut next, mut book) = history.book_before(from);
+    let BookBefore { mut next, mut book, .. } = history.book_before(from);
     let watched = arguments.speed.filter(|_| std::io::stdout().is_terminal());
     let step = watched.map_or(until - from, |speed| (speed / RATE * NANOS) as u64).max(1);
     let begin = Instant::now();

@@ -123,6 +123,8 @@ pub struct InstrumentSurvey {
     pub received_before_sent: u64,
     /// Missing messages: times during which the book was stale.
     pub stale: Spells,
+    /// True if it still was at the end: no snapshot came any more.
+    pub stale_at_end: bool,
     /// Best bid above best ask.
     pub crossed: Spells,
     /// Best bid equal to best ask.
@@ -199,6 +201,7 @@ pub fn survey(
             local_time_backwards: summary.local_time_backwards,
             received_before_sent: summary.received_before_sent,
             stale: summary.stale,
+            stale_at_end: summary.stale_at_end,
             crossed: summary.crossed,
             locked: summary.locked,
             book_problems: summary.problems,
@@ -255,8 +258,8 @@ impl Survey {
         self.mismatches.iter().map(|mismatch| mismatch.count).sum()
     }
 
-    /// What makes the file unsound, in words: damaged records, events that do not fit the book, quotes that contradict it. Named mismatches
-    /// are what feeds do, and leave the book right.
+    /// What makes the file unsound, in words: damaged records, events that do not fit the book, quotes that contradict it, a book
+    /// that stays stale to the end. Other named mismatches are what feeds do, and leave the book right once the next snapshot has come.
     pub fn unsound(&self) -> Vec<String> {
         let mut reasons = Vec::new();
         let mut add = |count: u64, what: &str| {
@@ -279,6 +282,7 @@ impl Survey {
                 problems.total() - problems.unknown_order,
                 &format!("events of {symbol} that do not fit the book"),
             );
+            add(u64::from(instrument.stale_at_end), &format!("gap in {symbol} that no snapshot ends"));
             if let Some(quotes) = &instrument.quotes {
                 add(
                     quotes.same_update_differs,

@@ -8,29 +8,37 @@ const PAGE_BITS: u32 = 9;
 const PAGE: usize = 1 << PAGE_BITS;
 const MASK: u64 = PAGE as u64 - 1;
 
-/// Pages that the directory can name: numbers up to 2^32 above the first one seen are found directly. 32 MiB at most.
-const MAX_DIRECTORY: u64 = 1 << 23;
+/// Entries of the root, each for 2^18 numbers: those up to 2^32 above the first one seen are found directly. 64 KiB at most.
+const MAX_ROOT: u64 = 1 << 14;
 
-/// Entries of pages that are always allowed, and allowed for each live order: what keeps memory bounded where numbers are sparse.
-const FREE_ENTRIES: usize = 1 << 18;
+/// Entries of root and pages that are allowed for each live order: what keeps memory bounded where numbers are sparse, or orders few. A file
+/// may have a book for each of thousands of instruments, and a replay keeps 64 copies of one.
 const ENTRIES_AN_ORDER: usize = 128;
 
+/// Slots by the lower bits of the order's number; or, a level up, pages by the bits above those.
 #[derive(Clone, Debug)]
 struct Page {
     slots: Box<[u32; PAGE]>,
     live: u32,
 }
 
+/// A tree of three levels: root, directories, pages. Directories and pages are made of the same blocks, and count alike.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OrderIndex {
     pages: Vec<Page>,
     /// Pages without an entry, for new use.
     free: Vec<u32>,
-    /// Page by number above `base`, or `NONE`.
-    directory: Vec<u32>,
+    /// Directory (an index into `pages`) by the number's bits above those of directories and pages, less `base`; or `NONE`.
+    root: Vec<u32>,
     base: u64,
     live: usize,
     sparse: HashMap<u64, u32>,
+}
+
+/// Place of an order's page in its directory.
+#[inline(always)]
+const fn place_of(id: u64) -> usize {
+    (id >> PAGE_BITS & MASK) as usize
 }
 
 impl OrderIndex {
@@ -40,7 +48,7 @@ impl OrderIndex {
             page.live = 0;
         }
         self.free = (0..self.pages.len() as u32).collect();
-        self.directory.clear();
+        self.root.clear();
         self.live = 0;
         self.sparse.clear();
     }
@@ -51,9 +59,15 @@ impl OrderIndex {
     }
 
     #[inline(always)]
+    fn directory_of(&self, id: u64) -> Option<usize> {
+        let at = (id >> (2 * PAGE_BITS)).wrapping_sub(self.base);
+        let directory = *self.root.get(usize::try_from(at).ok()?)?;
+        (directory != NONE).then_some(directory as usize)
+    }
+
+    #[inline(always)]
     fn page_of(&self, id: u64) -> Option<usize> {
-        let page = (id >> PAGE_BITS).wrapping_sub(self.base);
-        let page = *self.directory.get(usize::try_from(page).ok()?)?;
+        let page = self.pages[self.directory_of(id)?].slots[place_of(id)];
         (page != NONE).then_some(page as usize)
     }
 
@@ -98,27 +112,69 @@ impl OrderIndex {
 
     #[cold]
     fn new_page(&mut self, id: u64) -> Option<usize> {
-        let number = id >> PAGE_BITS;
-        if self.directory.is_empty() {
-            self.base = number;
-        }
-        let place = number.checked_sub(self.base).filter(|&place| place < MAX_DIRECTORY)? as usize;
-        let used = self.pages.len() - self.free.len();
-        if used * PAGE > FREE_ENTRIES + ENTRIES_AN_ORDER * self.live {
+        let number = id >> (2 * PAGE_BITS);
+        // The page, and a directory that it may need.
+        let blocks = self.pages.len() - self.free.len() + 2;
+        if blocks * PAGE > ENTRIES_AN_ORDER * (self.live + 1) {
             return None;
         }
-        if place >= self.directory.len() {
-            self.directory.resize(place + 1, NONE);
+        let first = self.root.is_empty();
+        if first {
+            self.base = number;
         }
-        let page = match self.free.pop() {
-            Some(page) => page as usize,
-            None => {
-                self.pages.push(Page { slots: Box::new([NONE; PAGE]), live: 0 });
-                self.pages.len() - 1
+        let at = number.checked_sub(self.base).filter(|&at| at < MAX_ROOT)? as usize;
+        if blocks * PAGE + at > ENTRIES_AN_ORDER * (self.live + 1) {
+            return None;
+        }
+        if at >= self.root.len() {
+            self.root.resize(at + 1, NONE);
+        }
+        let directory = match self.root[at] {
+            NONE => {
+                let directory = self.take_page();
+                self.root[at] = directory as u32;
+                directory
             }
+            directory => directory as usize,
         };
-        self.directory[place] = page as u32;
+        let page = self.take_page();
+        self.pages[directory].slots[place_of(id)] = page as u32;
+        self.pages[directory].live += 1;
+        if first {
+            self.take_in_sparse();
+        }
         Some(page)
+    }
+
+    /// Moves the orders that came before the first page, which are few, to where they are found faster.
+    fn take_in_sparse(&mut self) {
+        for (id, slot) in std::mem::take(&mut self.sparse) {
+            self.live -= 1;
+            // They differ, and so do the slots' places: what finds no page is sparse again.
+            self.insert(id, slot);
+        }
+    }
+
+    fn take_page(&mut self) -> usize {
+        if let Some(page) = self.free.pop() {
+            return page as usize;
+        }
+        self.pages.push(Page { slots: Box::new([NONE; PAGE]), live: 0 });
+        self.pages.len() - 1
+    }
+
+    /// The page of an order's number has lost its last entry: it is free, and so is its directory if that was its last page.
+    #[cold]
+    fn free_page(&mut self, id: u64, page: usize) {
+        self.free.push(page as u32);
+        let Some(at) = self.directory_of(id) else { return };
+        let directory = &mut self.pages[at];
+        directory.slots[place_of(id)] = NONE;
+        directory.live -= 1;
+        if directory.live == 0 {
+            self.free.push(at as u32);
+            self.root[((id >> (2 * PAGE_BITS)) - self.base) as usize] = NONE;
+        }
     }
 
     #[inline(always)]
@@ -131,8 +187,7 @@ impl OrderIndex {
                 page.live -= 1;
                 self.live -= 1;
                 if page.live == 0 {
-                    self.free.push(at as u32);
-                    self.directory[((id >> PAGE_BITS) - self.base) as usize] = NONE;
+                    self.free_page(id, at);
                 }
                 return Some(slot);
             }
@@ -187,7 +242,25 @@ mod tests {
             index.insert(i * 40_000, i as u32);
         }
         let entries = index.pages.len() * PAGE;
-        assert!(entries <= FREE_ENTRIES + PAGE + ENTRIES_AN_ORDER * index.len(), "{entries}");
-        assert!(index.directory.len() as u64 <= MAX_DIRECTORY);
+        assert!(entries <= ENTRIES_AN_ORDER * index.len(), "{entries}");
+        assert!(index.root.len() as u64 <= MAX_ROOT);
+    }
+
+    #[test]
+    fn a_few_orders_far_apart_take_little_memory() {
+        let mut index = OrderIndex::default();
+        for id in [1, 1 << 20, 1 << 31, (1 << 32) - 1, 1 << 40, u64::MAX] {
+            assert!(index.insert(id, id as u32 & 7));
+        }
+        assert_eq!((index.pages.len(), index.root.len()), (0, 0));
+        // With more of them there are pages, but no long root; what was freed is used again, directories included.
+        (2..400).for_each(|id| assert!(index.insert(id << 8, 1)));
+        let entries = index.pages.len() * PAGE + index.root.len();
+        assert!(index.pages.len() > 50 && entries <= ENTRIES_AN_ORDER * index.len(), "{entries}");
+        (2..400).for_each(|id| assert!(index.remove(id << 8).is_some()));
+        assert_eq!((index.len(), index.get(1), index.get(u64::MAX)), (6, Some(1), Some(7)));
+        let pages = index.pages.len();
+        (2..400).for_each(|id| assert!(index.insert(id << 8, 1)));
+        assert!(index.pages.len() <= pages + 2, "{pages} pages, then {}", index.pages.len());
     }
 }

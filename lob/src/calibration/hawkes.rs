@@ -212,7 +212,11 @@ impl HawkesEstimator {
         let marks = Marks { limits, cancels, sizes, share, shares: self.shares.events() };
         Ok(HawkesCalibration {
             estimates: marks.estimates(&times, settings.cancel_size, &self.sizes),
-            errors: marks.errors(&times, settings.cancel_size),
+            errors: marks.errors(
+                &times,
+                settings.cancel_size,
+                scaled_from.map(|radius| settings.max_radius / radius),
+            ),
             nothing_there: self.cancels.iter().map(|choices| choices.nothing_there).sum(),
             params,
             times,
@@ -322,13 +326,16 @@ impl Marks {
         rows
     }
 
-    fn errors(&self, times: &HawkesFit, unit: CancelUnit) -> StandardErrors {
+    /// `scaled`: what excitation was multiplied by, if it was; the baseline is then what is left of the rates, and has no error of its own.
+    fn errors(&self, times: &HawkesFit, unit: CancelUnit, scaled: Option<f64>) -> StandardErrors {
         let mut errors = StandardErrors::new();
         let mut insert = |path: &str, values: Vec<f64>| errors.insert(format!("hawkes.{path}"), values);
         let flat = |values: &[Option<f64>]| values.iter().map(|value| value.unwrap_or(f64::NAN)).collect();
         let se = &times.standard_error;
-        insert("baseline", flat(&se.baseline));
-        insert("excitation", flat(se.excitation.as_flattened()));
+        let baseline = if scaled.is_some() { vec![f64::NAN; EVENT_TYPES] } else { flat(&se.baseline) };
+        insert("baseline", baseline);
+        let excitation: Vec<f64> = flat(se.excitation.as_flattened());
+        insert("excitation", excitation.into_iter().map(|error| error * scaled.unwrap_or(1.0)).collect());
         insert("decay", flat(&se.decay));
         for (name, weights) in self.distances() {
             insert(name, weights.errors[..trimmed(&weights.weights).len()].to_vec());

@@ -11,6 +11,9 @@ use crate::{Price, Side};
 /// Trades that wait for an update, at the most: a feed that sends no updates must not fill the memory.
 const WAITING: usize = 1 << 16;
 
+/// Levels of one message, at the most: a longer one is taken in parts.
+const MESSAGE: usize = 1 << 16;
+
 /// One trade of the feed.
 #[derive(Clone, Copy, Debug)]
 struct Trade {
@@ -61,7 +64,24 @@ impl Levels {
         }
     }
 
-    /// A snapshot is complete: what was read is the book.
+    /// A level of a snapshot.
+    pub(super) fn place(&mut self, event: &MarketEvent, stage: &mut Stage) {
+        if let Some(side) = event.side {
+            self.set(side, event.price, event.quantity.0, stage);
+        }
+    }
+
+    /// True if there is a level of a message that is not complete yet.
+    pub(super) fn is_reading(&self) -> bool {
+        !self.reading.is_empty()
+    }
+
+    /// True if that message is too long to go on waiting for its end.
+    pub(super) fn is_full(&self) -> bool {
+        self.reading.len() >= MESSAGE
+    }
+
+    /// The first message of a feed that begins without a snapshot: what was read is the book.
     pub(super) fn snapshot(&mut self, stage: &mut Stage) {
         let mut levels = std::mem::take(&mut self.reading);
         for (side, price, quantity) in levels.drain(..) {

@@ -91,6 +91,10 @@ impl Orders {
                 let order = FeedOrder { side, price: event.price, quantity: event.quantity };
                 self.arrive(event.id, order, event.has(MarketEvent::SNAPSHOT), time, stage, observers);
             }
+            (Kind::Modify, None) if let Some(side) = event.side => {
+                let order = FeedOrder { side, price: event.price, quantity: event.quantity };
+                self.arrive(event.id, order, false, time, stage, observers);
+            }
             (_, None) => stage.tally.unknown += 1,
             (Kind::Reduce, Some(order)) => {
                 self.withdraw(event.id, order, event.quantity.0, time, stage, observers)

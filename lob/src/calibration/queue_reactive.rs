@@ -405,7 +405,7 @@ fn entries(cells: &[Cell]) -> Option<Tables> {
         };
         // Nothing can be taken out of an empty queue: where the data seems to say otherwise, that is rounding.
         let rate = if n == 0 && kind != 1 { (0.0, f64::NAN) } else { sum.rate(kind) };
-        (rate, if n == last { sum.events[kind] } else { cells[n].events[kind] })
+        (rate, if n == 0 && kind != 1 { cells[n].events[kind] } else { sum.events[kind] })
     };
     let table = |kind: usize| (0..=last).map(|n| entry(n, kind)).unzip::<_, _, Vec<_>, Vec<_>>();
     let [(limit, limits), (cancel, cancels), (market, markets)] = [table(1), table(2), table(0)];

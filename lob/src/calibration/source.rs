@@ -42,6 +42,18 @@ pub struct MarketSource {
     latest: u64,
     kinds: [u64; Kind::ALL.len()],
     until: f64,
+    missing: Missing,
+}
+
+/// Whether a book lacks something that only a snapshot brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Missing {
+    /// No. Feeds of levels need not begin with a snapshot: the first message is the book.
+    Nothing,
+    /// Messages are missing: what comes says nothing before a snapshot.
+    Messages,
+    /// A snapshot is under way.
+    Snapshot,
 }
 
 impl MarketSource {
@@ -60,6 +72,7 @@ impl MarketSource {
             latest: 0,
             kinds: [0; Kind::ALL.len()],
             until: span.until,
+            missing: Missing::Nothing,
         })
     }
 
@@ -79,7 +92,13 @@ impl MarketSource {
             Kind::Add | Kind::Reduce | Kind::Modify | Kind::Delete | Kind::Execute | Kind::Replace => {
                 self.orders.see(event, time, stage, observers);
             }
-            Kind::Level => self.levels.level(event),
+            Kind::Level => match self.missing {
+                Missing::Nothing => self.levels.level(event),
+                Missing::Messages => {}
+                Missing::Snapshot => self.levels.place(event, stage),
+            },
+            // Placeholders of the feed.
+            Kind::Trade if event.quantity.is_zero() => stage.tally.unusable_trades += 1,
             Kind::Trade if self.orders.is_used() => stage.tally.off_book += 1,
             // A trade has a time of its own, which orders it among the updates.
             Kind::Trade => self.levels.trade(event, seconds(origin, stamp), stage),
@@ -89,12 +108,18 @@ impl MarketSource {
                 self.clear(event, time);
             }
             Kind::SnapshotEnd => {
-                self.levels.snapshot(&mut self.stage);
+                self.missing = Missing::Nothing;
                 self.stage.set_stale(time, false);
             }
             Kind::Best | Kind::Unchanged => {}
         }
-        if event.has(MarketEvent::LAST) && !self.stage.is_stale() {
+        if !(event.has(MarketEvent::LAST) || self.levels.is_full()) || self.missing != Missing::Nothing {
+            return;
+        }
+        if self.stage.is_stale() && self.levels.is_reading() {
+            self.levels.snapshot(&mut self.stage);
+            self.stage.set_stale(time, false);
+        } else if !self.stage.is_stale() {
             self.levels.message(time, &mut self.stage, observers);
         }
     }
@@ -104,7 +129,10 @@ impl MarketSource {
         let stage = &mut self.stage;
         match (event.kind, event.side) {
             // From here on messages are missing.
-            (Kind::Gap, _) => stage.set_stale(time, true),
+            (Kind::Gap, _) => {
+                self.missing = Missing::Messages;
+                stage.set_stale(time, true);
+            }
             (Kind::Clear, Some(side)) => {
                 let to = event.has(MarketEvent::BOUNDED).then_some(event.price);
                 self.levels.clear_side(side, to, stage);
@@ -114,6 +142,7 @@ impl MarketSource {
                 self.levels.clear();
                 stage.clear();
                 if kind == Kind::SnapshotBegin {
+                    self.missing = Missing::Snapshot;
                     stage.set_stale(time, true);
                 }
             }

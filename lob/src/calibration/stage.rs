@@ -30,7 +30,7 @@ pub struct Tally {
     pub off_book: u64,
     /// Level 2: limit orders that came and were traded between two updates.
     pub came_and_went: u64,
-    /// Level 2: trades of no known side, or while there was no book.
+    /// Trades of no lots; level 2: also those of no known side, or while there was no book.
     pub unusable_trades: u64,
     /// Level 2: messages after which best bid and ask crossed.
     pub crossed: u64,

@@ -36,8 +36,8 @@ pub use queue_reactive::{
 pub use queue_reactive_flow::QueueReactiveFlow;
 pub(crate) use replay::WINDOW as REPLAY_WINDOW;
 pub use replay::{
-    FeedLevel, History, HistoryError, Part, QueueEstimate, QueueState, ReplayFlow, ReplayParams, Starts,
-    TakenLiquidity,
+    BookBefore, FeedLevel, History, HistoryError, Part, QueueEstimate, QueueState, ReplayFlow, ReplayParams,
+    Starts, TakenLiquidity,
 };
 pub use sampler::SizeSampler;
 pub use size::{MAX_SIZE, MAX_SUPPORT, SizeDistribution};

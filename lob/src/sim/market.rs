@@ -313,11 +313,6 @@ impl Market {
         *tally = tally.saturating_add(lots);
     }
 
-    /// Submits an order of the crowd that has been counted already.
-    pub(crate) fn submit_uncounted(&mut self, order: NewOrder) -> Result<Handle, RejectReason> {
-        self.request(CROWD, |book, events| book.submit(order, events))
-    }
-
     /// Counts lots that traded outside the book: hidden ones, say.
     pub(crate) fn count_traded(&mut self, lots: u64) {
         self.traded = self.traded.saturating_add(lots);

@@ -29,14 +29,16 @@ const UNIT: Step = Step::power_of_ten(-9);
 enum Mismatch {
     MaybeBadBook,
     NoPrice,
+    OffTickTrade,
 }
 
-const CAUSES: [(&str, &str); 2] = [
+const CAUSES: [(&str, &str); 3] = [
     (
         "maybe_bad_book",
         "record that the feed itself flags as following a gap it could not fill: the book is stale from the first on",
     ),
     ("no_price", "order or trade without a price: passed over"),
+    ("off_tick_trade", "trade between two ticks, of a hidden order, say: passed over"),
 ];
 
 /// Bytes of a record's header, and the least that the fields of a kind need.
@@ -246,7 +248,10 @@ fn infer(input: &mut Input, metadata: u32) -> (Step, Origin) {
         rest = behind;
         let record = Record(record);
         match record.kind() {
-            rtype::MBO if length >= MBO => see(record.i64_at(24)),
+            // Trades may lie between ticks: only what is in the book tells the tick.
+            rtype::MBO if length >= MBO && matches!(record.0[38], b'A' | b'M' | b'C') => {
+                see(record.i64_at(24))
+            }
             rtype::MBP_0 if length >= TRADE => see(record.i64_at(16)),
             rtype::MBP_1 if length >= MBP_1 => {
                 record.levels().iter().flatten().for_each(|&(price, _)| see(price))
@@ -357,14 +362,37 @@ impl Books {
             ..MarketEvent::new(Kind::Unchanged, exchange, local)
         };
         let action = record.0[38];
-        if matches!(action, b'A' | b'M' | b'T') && price == UNDEF_PRICE {
+        let top = action == b'A' && record.0[36] & flags::TOB != 0 && event.side.is_some();
+        if matches!(action, b'A' | b'M' | b'T') && price == UNDEF_PRICE && !top {
             self.causes[Mismatch::NoPrice as usize] += 1;
             return Ok(false);
         }
         if price != UNDEF_PRICE {
-            event.price = self.price(price)?;
+            event.price = match self.price(price) {
+                Ok(price) => price,
+                Err(_) if action == b'T' => {
+                    self.causes[Mismatch::OffTickTrade as usize] += 1;
+                    return Ok(true);
+                }
+                // The order that was filled is known by its number.
+                Err(_) if action == b'F' => Price(0),
+                Err(reason) => return Err(reason),
+            };
         }
         event.quantity = self.lots(size)?;
+        if top {
+            // Feeds of the best prices only (IEX, NYSE National): all of the side, which without a price is nothing.
+            let empty = price == UNDEF_PRICE || size == 0;
+            let clear = MarketEvent { price: Price(0), quantity: Quantity(0), id: 0, ..event };
+            events.push(MarketEvent {
+                kind: Kind::Clear,
+                flags: if empty { event.flags } else { event.flags & !MarketEvent::LAST },
+                ..clear
+            });
+            if empty {
+                return Ok(true);
+            }
+        }
         match action {
             b'A' if event.side.is_none() => return Err("an order without a side"),
             b'A' => event.kind = Kind::Add,
@@ -484,9 +512,13 @@ impl Books {
         };
         let begin = events.len();
         if record.0[28] == b'T' && record.i64_at(16) != UNDEF_PRICE {
-            let (price, quantity) = (self.price(record.i64_at(16))?, self.lots(record.u32_at(24))?);
-            let side = side_of(record.0[29]);
-            events.push(MarketEvent { kind: Kind::Trade, price, quantity, side, ..base });
+            match self.price(record.i64_at(16)) {
+                Ok(price) => {
+                    let (quantity, side) = (self.lots(record.u32_at(24))?, side_of(record.0[29]));
+                    events.push(MarketEvent { kind: Kind::Trade, price, quantity, side, ..base });
+                }
+                Err(_) => self.causes[Mismatch::OffTickTrade as usize] += 1,
+            }
         }
         let mut before = self.levels.get(&instrument).copied().unwrap_or([EMPTY; 10]);
         let now = record.levels();
@@ -555,9 +587,13 @@ impl Books {
             self.causes[Mismatch::NoPrice as usize] += 1;
             return Ok(false);
         }
+        let Ok(price) = self.price(record.i64_at(16)) else {
+            self.causes[Mismatch::OffTickTrade as usize] += 1;
+            return Ok(true);
+        };
         events.push(MarketEvent {
             instrument,
-            price: self.price(record.i64_at(16))?,
+            price,
             quantity: self.lots(record.u32_at(24))?,
             side: side_of(record.0[29]),
             flags: self.flags(record.0[30]) | MarketEvent::LAST,

@@ -11,6 +11,7 @@ pub enum Kind {
     /// `quantity` lots of the order `id` are withdrawn; it keeps its place.
     Reduce = 1,
     /// The order `id` now has `quantity` lots at `price`. It keeps its place unless the price differs or the quantity has grown.
+    /// With a `side`, an order that is not known is added.
     Modify = 2,
     /// The order `id` is gone without trading. `quantity`: what the feed says was left of it, 0 where it does not say.
     Delete = 3,
@@ -99,7 +100,7 @@ pub struct MarketEvent {
     pub kind: Kind,
     /// On which side.
     pub side: Option<Side>,
-    /// [`LAST`](Self::LAST), [`SNAPSHOT`](Self::SNAPSHOT), [`BOUNDED`](Self::BOUNDED), [`UNPRICED`](Self::UNPRICED).
+    /// [`LAST`](Self::LAST), [`SNAPSHOT`](Self::SNAPSHOT), [`BOUNDED`](Self::BOUNDED), [`UNPRICED`](Self::UNPRICED), [`HIDDEN`](Self::HIDDEN).
     pub flags: u8,
 }
 
@@ -112,6 +113,8 @@ impl MarketEvent {
     pub const BOUNDED: u8 = 4;
     /// The feed gives neither price nor side: they are those of the order `id`.
     pub const UNPRICED: u8 = 8;
+    /// Of a [`Kind::Trade`]: with an order that the feed never showed, so that nothing else tells of it.
+    pub const HIDDEN: u8 = 16;
 
     /// An event of the first instrument without price, quantity, number, side or flags.
     pub const fn new(kind: Kind, exchange_time: Nanos, local_time: Nanos) -> Self {

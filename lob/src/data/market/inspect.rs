@@ -105,6 +105,8 @@ pub struct Summary {
     pub received_before_sent: u64,
     /// Times during which the book was stale.
     pub stale: Spells,
+    /// True if it still was at the end.
+    pub stale_at_end: bool,
     /// Best bid above best ask.
     pub crossed: Spells,
     /// Best bid equal to best ask.
@@ -141,12 +143,14 @@ struct Track {
 /// Follows a stream of events, one book an instrument.
 #[derive(Default)]
 pub struct Inspector {
-    tracks: Vec<Track>,
+    tracks: Vec<Option<Box<Track>>>,
+    /// How many there are.
+    books: usize,
 }
 
 impl std::fmt::Debug for Inspector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inspector").field("instruments", &self.tracks.len()).finish()
+        f.debug_struct("Inspector").field("instruments", &self.books).finish()
     }
 }
 
@@ -158,21 +162,34 @@ impl Inspector {
 
     /// The book of an instrument, if it has had an event.
     pub fn book(&self, instrument: usize) -> Option<&FeedBook> {
-        self.tracks.get(instrument).map(|track| &track.book)
+        self.track(instrument).map(|track| &track.book)
     }
 
     /// True while messages are missing from the book of an instrument.
     pub fn is_stale(&self, instrument: usize) -> bool {
-        self.tracks.get(instrument).is_some_and(|track| track.stale)
+        self.track(instrument).is_some_and(|track| track.stale)
+    }
+
+    fn track(&self, instrument: usize) -> Option<&Track> {
+        self.tracks.get(instrument)?.as_deref()
     }
 
     /// Takes an event into account.
     pub fn see(&mut self, event: &MarketEvent) {
         let instrument = usize::from(event.instrument);
-        while self.tracks.len() <= instrument {
-            // The window of many books would not fit into the caches, and their prices lie closer together.
-            let levels = if self.tracks.is_empty() { 4096 } else { 256 };
-            self.tracks.push(Track {
+        if self.tracks.len() <= instrument {
+            self.tracks.resize_with(instrument + 1, || None);
+        }
+        let books = &mut self.books;
+        let track = self.tracks[instrument].get_or_insert_with(|| {
+            // The windows of many books would not fit into the caches, those of thousands take much memory.
+            let levels = match *books {
+                0 => 4096,
+                1..256 => 256,
+                _ => 64,
+            };
+            *books += 1;
+            Box::new(Track {
                 book: FeedBook::new(levels),
                 summary: Summary::default(),
                 quotes: QuoteCheck::default(),
@@ -180,14 +197,17 @@ impl Inspector {
                 stale: false,
                 latest_exchange: 0,
                 latest_local: 0,
-            });
-        }
-        self.tracks[instrument].see(event);
+            })
+        });
+        track.see(event);
     }
 
     /// What was seen, by instrument.
     pub fn finish(self) -> Vec<Summary> {
-        self.tracks.into_iter().map(Track::finish).collect()
+        self.tracks
+            .into_iter()
+            .map(|track| track.map_or_else(Summary::default, |track| track.finish()))
+            .collect()
     }
 }
 
@@ -201,7 +221,13 @@ pub fn apply(book: &mut FeedBook, event: &MarketEvent) -> Result<(), Option<Feed
     match event.kind {
         Kind::Add => book.add(event.id, side()?, event.price, event.quantity).map_err(Some),
         Kind::Reduce | Kind::Execute => book.reduce(event.id, event.quantity).map(drop).map_err(Some),
-        Kind::Modify => book.modify(event.id, event.price, event.quantity).map_err(Some),
+        Kind::Modify => match book.modify(event.id, event.price, event.quantity) {
+            // It says all that a new order would.
+            Err(FeedProblem::UnknownOrder(id)) if let Some(side) = event.side => {
+                book.add(id, side, event.price, event.quantity).map_err(Some)
+            }
+            done => done.map_err(Some),
+        },
         Kind::Delete => book.delete(event.id).map(drop).map_err(Some),
         Kind::Replace => book.replace(event.reference, event.id, event.price, event.quantity).map_err(Some),
         Kind::Level => book.set_level(side()?, event.price, event.quantity).map_err(Some),
@@ -306,6 +332,7 @@ impl Track {
         for spells in [&mut self.summary.stale, &mut self.summary.crossed, &mut self.summary.locked] {
             spells.end(self.latest_local);
         }
+        self.summary.stale_at_end = self.stale;
         self.summary.resting_orders = self.book.order_count() as u64;
         self.summary.best =
             Side::BOTH.map(|side| self.book.best(side).map(|(price, lots)| (price.0, lots.0)));

@@ -64,6 +64,8 @@ pub struct ItchReader {
     /// Units of the format in a tick.
     units: u32,
     strict: bool,
+    /// A message of length 0 has ended the session.
+    ended: bool,
     tally: Tally,
     causes: [u64; CAUSES.len()],
 }
@@ -84,7 +86,11 @@ pub(super) fn recognises(mut head: &[u8]) -> bool {
     let mut seen = 0;
     while let [high, low, kind, ..] = *head {
         let length = usize::from(u16::from_be_bytes([high, low]));
-        if length == 0 || usize::from(LENGTHS[usize::from(kind)]) != length {
+        if length == 0 {
+            // The end of a session.
+            break;
+        }
+        if usize::from(LENGTHS[usize::from(kind)]) != length {
             return false;
         }
         seen += 1;
@@ -148,9 +154,25 @@ impl ItchReader {
             tick_origin,
             units,
             strict: options.strict,
+            ended: false,
             tally: Tally::default(),
             causes: [0; CAUSES.len()],
         })
+    }
+
+    /// The end of a session (BinaryFILE: a message of length 0): what lies behind it is no part of it.
+    #[cold]
+    fn end(&mut self) -> Result<bool, ReadError> {
+        self.ended = true;
+        self.tally.ignored += 1;
+        self.input.consume(2);
+        let behind =
+            self.input.peek(1).map(<[u8]>::len).map_err(|error| ReadError::io(&self.input, error))?;
+        if behind > 0 {
+            self.tally.records += 1;
+            self.damaged("bytes behind the end of the session".to_owned())?;
+        }
+        Ok(false)
     }
 
     #[cold]
@@ -274,13 +296,13 @@ impl ItchReader {
                 flags: MarketEvent::LAST,
                 ..base(Kind::Replace, instrument)
             },
-            // The side is that of the hidden order.
+            // The side should be the hidden order's, but has been B since 14 July 2014 whatever that was: it says nothing.
             b'P' => MarketEvent {
                 id: u64_at(message, 36),
-                side: side(message[19])?.map(Side::opposite),
+                side: side(message[19])?.and(None),
                 quantity: Quantity(u64::from(u32_at(message, 20))),
                 price: self.price(u32_at(message, 32))?,
-                flags: MarketEvent::LAST,
+                flags: MarketEvent::LAST | MarketEvent::HIDDEN,
                 ..base(Kind::Trade, instrument)
             },
             b'Q' => MarketEvent {
@@ -330,6 +352,9 @@ impl MarketReader for ItchReader {
     fn read(&mut self, events: &mut Vec<MarketEvent>) -> Result<bool, ReadError> {
         let enough = events.len() + BATCH;
         let mut seen = 0;
+        if self.ended {
+            return Ok(false);
+        }
         // Where a filter leaves little, the caller is not kept waiting for a whole file.
         while events.len() < enough && seen < 64 * BATCH {
             seen += 1;
@@ -341,6 +366,9 @@ impl MarketReader for ItchReader {
             }
             self.tally.records += 1;
             let available = self.input.available();
+            if available.starts_with(&[0, 0]) {
+                return self.end();
+            }
             let &[high, low, kind, ..] = available else {
                 return Err(self.lost(format!("ends inside a message, after {} bytes", available.len())));
             };

@@ -33,9 +33,10 @@ enum Mismatch {
     LeftDiffers,
     TooMany,
     FromBefore,
+    OffTickTrade,
 }
 
-const CAUSES: [(&str, &str); 5] = [
+const CAUSES: [(&str, &str); 6] = [
     (
         "never_added",
         "event of an order that rested before the file began: an execution is a trade, the rest is passed over",
@@ -47,6 +48,7 @@ const CAUSES: [(&str, &str); 5] = [
         "from_before",
         "event of an order that rested before the file began: taken out of the lots that the order-book file shows there",
     ),
+    ("off_tick_trade", "trade of a hidden order, or cross, between two ticks: passed over"),
 ];
 
 /// Reads LOBSTER's message files.
@@ -77,7 +79,22 @@ struct Row {
     id: u64,
     size: u64,
     price: i64,
+    /// The price lies between that tick and the next: legal for what trades outside of the book.
+    between: bool,
     side: Side,
+}
+
+impl Row {
+    /// What traded and is in nobody's book.
+    fn trade(&self, side: Option<Side>, flags: u8) -> MarketEvent {
+        MarketEvent {
+            price: Price(self.price),
+            quantity: Quantity(self.size),
+            side,
+            flags: MarketEvent::LAST | flags,
+            ..MarketEvent::new(Kind::Trade, self.time, self.time)
+        }
+    }
 }
 
 /// True if a file that begins like this has LOBSTER's six columns.
@@ -116,11 +133,11 @@ impl LobsterReader {
                 return Err(ReadError::io(&input, error));
             }
             for line in input.available().split(|&byte| byte == b'\n') {
-                let price = line
-                    .split(|&byte| byte == b',')
-                    .nth(4)
-                    .and_then(|field| Step::ONE.parse_size(field).ok());
-                if let Some(price) = price {
+                let mut fields = line.split(|&byte| byte == b',').skip(1);
+                // Hidden orders trade between ticks too; only what is in the book tells the tick.
+                let in_book = matches!(fields.next(), Some([b'1'..=b'4']));
+                let price = fields.nth(2).and_then(|field| Step::ONE.parse_size(field).ok());
+                if let Some(price) = price.filter(|_| in_book) {
                     see(&mut guess, price);
                 }
             }
@@ -179,15 +196,22 @@ impl LobsterReader {
             -1 => Side::Sell,
             other => return Err(format!("direction is {other}; legal: 1, -1")),
         };
-        // Halts have a price that says which kind of halt it is.
+        // Halts have a price that says which kind of halt it is; they and trades outside of the book have no order.
         let halt = kind == 7;
+        let outside = matches!(kind, 5 | 6);
         let size = u64::try_from(size).ok().filter(|&size| size > 0 || halt);
         let size = size.ok_or_else(|| "size is not above 0".to_owned())?;
-        let id = u64::try_from(id).map_err(|_| "order id is negative".to_owned())?;
-        if !halt && (units < 0 || units % self.units != 0) {
+        let id = match u64::try_from(id) {
+            Ok(id) => id,
+            // Crosses are numbered from -1 downwards.
+            Err(_) if outside || halt => 0,
+            Err(_) => return Err("order id is negative".to_owned()),
+        };
+        let between = units % self.units != 0;
+        if !halt && (units < 0 || between && !outside) {
             return Err(format!("price {units} is no multiple of {} units", self.units));
         }
-        Ok(Row { time: Nanos(time), kind, id, size, price: units / self.units, side })
+        Ok(Row { time: Nanos(time), kind, id, size, price: units / self.units, between, side })
     }
 
     fn count(&mut self, mismatch: Mismatch) {
@@ -227,7 +251,7 @@ impl LobsterReader {
             2..=4 => {
                 let Some((id, side, order)) = self.subject(row) else {
                     if row.kind == 4 {
-                        events.push(event(0, Kind::Trade, row.side.opposite(), row.price, row.size));
+                        events.push(row.trade(Some(row.side.opposite()), 0));
                     }
                     return;
                 };
@@ -250,8 +274,11 @@ impl LobsterReader {
                     _ => event(id, Kind::Reduce, side, order.price, lots),
                 });
             }
-            // Hidden orders and crosses trade, but were never in the book.
-            5 | 6 => events.push(event(0, Kind::Trade, row.side.opposite(), row.price, row.size)),
+            5 | 6 if row.between => self.count(Mismatch::OffTickTrade),
+            // The direction is that of NASDAQ's own message, which has said "buy" since 14 July 2014 whatever the hidden order was.
+            5 => events.push(row.trade(None, MarketEvent::HIDDEN)),
+            // A cross has no aggressor; who trades in it is in other messages.
+            6 => events.push(row.trade(None, 0)),
             _ => self.lines.tally.ignored += 1,
         }
     }
@@ -280,7 +307,7 @@ impl LobsterReader {
                 2..=4 if seeded_now => {
                     self.count(Mismatch::FromBefore);
                     if row.kind == 4 {
-                        self.take(&Row { kind: 5, ..*row }, events);
+                        events.push(row.trade(Some(row.side.opposite()), 0));
                     }
                 }
                 _ => self.take(row, events),

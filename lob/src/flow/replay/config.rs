@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::recording::Recording;
 use super::{FeedLevel, History, HistoryError, QueueEstimate};
 use crate::Price;
-use crate::data::market::{ReadOptions, Step};
+use crate::data::market::{ReadOptions, Step, orderbook_beside};
 use crate::flow::{MAX_LEVELS, Opening, OpeningBook, Profile, Shape};
 use crate::parameter::{ParameterError, integer, non_negative, positive};
 
@@ -228,13 +228,18 @@ impl ReplayParams {
         text.map(parse).transpose()
     }
 
-    /// Reads the file, a relative path from `directory`, and cuts it into episodes.
+    /// Reads the file, a relative path from `directory`, and cuts it into episodes. A message file of LOBSTER is read with the order-book file
+    /// that lies beside it, if there is one.
     ///
     /// # Errors
     /// What is wrong with the file or a field.
     pub fn load(&mut self, directory: &Path) -> Result<(), HistoryError> {
         self.validate()?;
-        let history = History::read(&directory.join(&self.file), &self.read_options()?)?;
+        let path = directory.join(&self.file);
+        let history = History::read(
+            &path,
+            &ReadOptions { orderbook: orderbook_beside(&path), ..self.read_options()? },
+        )?;
         self.play(history)
     }
 

@@ -1,6 +1,7 @@
 //! The flow: history's clock, and the two ways of following it.
 
 use super::agents::AgentOrders;
+use super::history::BookBefore;
 use super::levels::Levels;
 use super::orders::Orders;
 use super::recording::Recording;
@@ -20,8 +21,6 @@ pub(super) struct Rules {
     pub(super) unit: f64,
     pub(super) taken: TakenLiquidity,
     pub(super) queue: QueueEstimate,
-    /// See [`History::new`].
-    pub(super) hidden_trades: bool,
 }
 
 impl Rules {
@@ -104,7 +103,6 @@ impl ReplayFlow {
             unit: recording.history.instrument().lot.to_f64(),
             taken: params.taken_liquidity,
             queue: params.queue.unwrap_or_default(),
-            hidden_trades: recording.history.has_hidden_trades(),
         };
         let body = match recording.history.level() {
             FeedLevel::Levels => Body::Levels(Levels::default()),
@@ -149,14 +147,15 @@ impl ReplayFlow {
         // The number of a stream that no other part of a session uses.
         self.origin = starts[(derive_seed(seed, u64::MAX) % starts.len() as u64) as usize];
         let from = self.origin.saturating_sub(self.lead_in_nanos);
-        (self.next, self.book) = self.recording.history.book_before(from);
+        let BookBefore { next, book, stale } = self.recording.history.book_before(from);
+        (self.next, self.book) = (next, book);
         self.agents.clear();
         market.note_taken();
         let Self { book, agents, rules, body, .. } = self;
         let mut stage = Stage { history: book, agents, market, rules };
         match body {
-            Body::Levels(levels) => levels.begin(&mut stage),
-            Body::Orders(orders) => orders.begin(&mut stage),
+            Body::Levels(levels) => levels.begin(stale, &mut stage),
+            Body::Orders(orders) => orders.begin(stale, &mut stage),
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::config::in_range;
-use crate::data::market::{Format, Instrument, Kind, MarketEvent, ReadError, ReadOptions, apply, open};
+use crate::data::market::{Instrument, Kind, MarketEvent, ReadError, ReadOptions, apply, open};
 use crate::parameter::ParameterError;
 use crate::{FeedBook, Nanos};
 
@@ -43,6 +43,35 @@ const CHECKPOINTS: usize = 64;
 /// Prices around the best ones that a book reaches fastest. Real books are deep, and most of what is reported lies far from the best prices.
 pub(crate) const WINDOW: usize = 4096;
 
+/// The book before the event of an index.
+#[derive(Clone, Debug)]
+struct Checkpoint {
+    index: usize,
+    book: FeedBook,
+    /// Messages are missing: see [`becomes_stale`].
+    stale: bool,
+}
+
+/// What a book is at some time.
+#[derive(Clone, Debug)]
+pub struct BookBefore {
+    /// Index of the first event that happens then or later.
+    pub next: usize,
+    /// The book, as far as it is known.
+    pub book: FeedBook,
+    /// True where messages are missing: from a gap, or the beginning of a snapshot, to the end of the next snapshot.
+    pub stale: bool,
+}
+
+/// Whether a book is stale after an event; `None` if the event says nothing of that.
+pub(super) const fn becomes_stale(kind: Kind) -> Option<bool> {
+    match kind {
+        Kind::Gap | Kind::SnapshotBegin => Some(true),
+        Kind::SnapshotEnd => Some(false),
+        _ => None,
+    }
+}
+
 /// The events of one instrument, in the order in which they happened at the exchange.
 ///
 /// Book events keep their order in the file, and their stamps never run backwards: one with an earlier stamp than the latest happens with it. Trades
@@ -56,10 +85,8 @@ pub struct History {
     events: Vec<MarketEvent>,
     /// Stamps of the first and the last event, those included that make no book.
     span: (u64, u64),
-    /// The book before the event of this index.
-    checkpoints: Vec<(usize, FeedBook)>,
-    /// True if trades that name no order met orders that the feed does not show.
-    hidden_trades: bool,
+    /// Ascending by index.
+    checkpoints: Vec<Checkpoint>,
     damaged: u64,
 }
 
@@ -92,24 +119,27 @@ impl History {
         }
         let instrument = instrument.and_then(|index| reader.instruments().get(usize::from(index)).cloned());
         let Some(instrument) = instrument else { return Err(named("no event to replay".to_owned())) };
-        let hidden = matches!(reader.format(), Format::Lobster | Format::Itch);
         let damaged = reader.tally().damaged;
-        let history = Self::new(instrument, events, hidden).map_err(|error| named(error.to_string()))?;
+        let history = Self::new(instrument, events).map_err(|error| named(error.to_string()))?;
         Ok(Self { damaged, ..history })
     }
 
-    /// A history of these events, all of one instrument. `hidden_trades`: those that name no order met orders that the feed does not show.
+    /// A history of these events, all of one instrument.
     ///
     /// # Errors
     /// If they make no book.
-    pub fn new(
-        instrument: Instrument,
-        mut events: Vec<MarketEvent>,
-        hidden_trades: bool,
-    ) -> Result<Self, HistoryError> {
+    pub fn new(instrument: Instrument, mut events: Vec<MarketEvent>) -> Result<Self, HistoryError> {
         let stamps = || events.iter().map(|event| event.exchange_time.0);
         let span = (stamps().min().unwrap_or(0), stamps().max().unwrap_or(0));
-        events.retain(|event| !matches!(event.kind, Kind::Best | Kind::Unchanged) && in_range(event.price));
+        events.retain(|event| {
+            let says_nothing = match event.kind {
+                Kind::Best | Kind::Unchanged => true,
+                // A placeholder of the feed: nobody traded at its price.
+                Kind::Trade => event.quantity.is_zero(),
+                _ => false,
+            };
+            !says_nothing && in_range(event.price)
+        });
         let has = |kind: Kind| events.iter().any(|event| event.kind == kind);
         let level = match (has(Kind::Add), has(Kind::Level)) {
             (true, false) => FeedLevel::Orders,
@@ -120,14 +150,14 @@ impl History {
             }
         };
         order(&mut events);
-        let mut history =
-            Self { instrument, level, events, span, checkpoints: Vec::new(), hidden_trades, damaged: 0 };
-        let mut book = FeedBook::new(WINDOW);
+        let mut history = Self { instrument, level, events, span, checkpoints: Vec::new(), damaged: 0 };
+        let (mut book, mut stale) = (FeedBook::new(WINDOW), false);
         let stride = history.events.len().div_ceil(CHECKPOINTS).max(1);
         for (index, event) in history.events.iter().enumerate() {
             if index % stride == 0 {
-                history.checkpoints.push((index, book.clone()));
+                history.checkpoints.push(Checkpoint { index, book: book.clone(), stale });
             }
+            stale = becomes_stale(event.kind).unwrap_or(stale);
             // What does not fit is passed over, as `lobgym data check` counts it.
             let _ = apply(&mut book, event);
         }
@@ -159,20 +189,19 @@ impl History {
         self.span
     }
 
-    pub(super) fn has_hidden_trades(&self) -> bool {
-        self.hidden_trades
-    }
-
-    /// The book just before what happens at `stamp` (ns), and the index of the first event that happens then or later.
-    pub fn book_before(&self, stamp: u64) -> (usize, FeedBook) {
-        let end = self.events.partition_point(|event| event.exchange_time.0 < stamp);
-        let part = self.checkpoints.partition_point(|&(index, _)| index <= end).max(1) - 1;
-        let Some((from, book)) = self.checkpoints.get(part) else { return (0, FeedBook::new(WINDOW)) };
-        let mut book = book.clone();
-        for event in &self.events[*from..end] {
+    /// The book just before what happens at `stamp` (ns).
+    pub fn book_before(&self, stamp: u64) -> BookBefore {
+        let next = self.events.partition_point(|event| event.exchange_time.0 < stamp);
+        let part = self.checkpoints.partition_point(|checkpoint| checkpoint.index <= next).max(1) - 1;
+        let Some(checkpoint) = self.checkpoints.get(part) else {
+            return BookBefore { next: 0, book: FeedBook::new(WINDOW), stale: false };
+        };
+        let Checkpoint { index, mut book, mut stale } = checkpoint.clone();
+        for event in &self.events[index..next] {
+            stale = becomes_stale(event.kind).unwrap_or(stale);
             let _ = apply(&mut book, event);
         }
-        (end, book)
+        BookBefore { next, book, stale }
     }
 
     /// The book at one time after the other.

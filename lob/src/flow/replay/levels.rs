@@ -16,19 +16,23 @@ pub(super) struct Levels {
     offsets: HashMap<(Side, Price), i64>,
     /// Messages are missing: history's book is not to be believed.
     stale: bool,
+    /// Levels of history were cleared: what agents' orders stood behind may be gone without a word.
+    cleared: bool,
     /// Lots of a queue: the crowd's between agents' orders.
     queue: Vec<(Option<Handle>, u64)>,
 }
 
 impl Levels {
-    pub(super) fn begin(&mut self, stage: &mut Stage<'_>) {
+    /// `stale`: messages are missing. The market then begins with the book as it was known last.
+    pub(super) fn begin(&mut self, stale: bool, stage: &mut Stage<'_>) {
         self.touched.clear();
         self.offsets.clear();
-        self.stale = false;
+        (self.stale, self.cleared) = (false, false);
         for side in Side::BOTH {
             self.touched.extend(stage.history.levels(side).map(|(price, _)| (side, price)));
         }
         self.settle(stage);
+        self.stale = stale;
     }
 
     /// What happens at one moment.
@@ -67,11 +71,33 @@ impl Levels {
                     self.touched.extend(stage.history.levels(side).map(|(price, _)| (side, price)));
                 }
                 let _ = apply(stage.history, event);
+                self.cleared = true;
+                self.stale |= event.kind == Kind::SnapshotBegin;
             }
             (Kind::Gap, _) => self.stale = true,
-            (Kind::SnapshotEnd, _) => self.stale = false,
+            (Kind::SnapshotEnd, _) => {
+                self.stale = false;
+                // History has gone on while nothing was known of it.
+                for side in Side::BOTH {
+                    if let Some((price, lots)) = stage.history.best(side) {
+                        self.reach(side, price, lots.0, stage);
+                    }
+                }
+            }
             _ => {}
         }
+    }
+
+    /// Levels that were cleared, and have not come back, leave nothing ahead of an agent's order, and nothing that agents changed.
+    fn forget_cleared(&mut self, stage: &mut Stage<'_>) {
+        if !std::mem::take(&mut self.cleared) {
+            return;
+        }
+        let Stage { history, agents, rules, .. } = stage;
+        for order in agents.iter_mut() {
+            order.queue.cap(history.quantity_at(order.side, order.price).0 as f64 * rules.unit);
+        }
+        self.offsets.retain(|&(side, price), _| !history.quantity_at(side, price).is_zero());
     }
 
     /// All lots at a price are now so many.
@@ -95,11 +121,15 @@ impl Levels {
             return;
         }
         let improved = best_before.is_none_or(|best| best != price && reaches(side, price, best));
-        if !improved || self.stale || stage.agents.is_empty() {
-            return;
+        if improved && !self.stale {
+            self.reach(side, price, after.0, stage);
         }
-        // History has gone through the orders that it reaches: they have traded.
-        let mut volume = after.0 as f64;
+    }
+
+    /// The best price of a side is such: history has gone through the agents' orders that it reaches, and they have traded.
+    fn reach(&mut self, side: Side, price: Price, lots: u64, stage: &mut Stage<'_>) {
+        let rules = stage.rules;
+        let mut volume = lots as f64;
         while let Some(index) =
             stage.agents.position(|order| order.side != side && reaches(side, price, order.price))
         {
@@ -170,7 +200,11 @@ impl Levels {
 
     /// Brings the touched levels of the book to what they should be: first what goes, then what comes. What would trade with an agent's order waits.
     fn settle(&mut self, stage: &mut Stage<'_>) {
-        if self.stale || self.touched.is_empty() {
+        if self.stale {
+            return;
+        }
+        self.forget_cleared(stage);
+        if self.touched.is_empty() {
             return;
         }
         let mut touched = std::mem::take(&mut self.touched);

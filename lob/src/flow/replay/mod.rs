@@ -16,5 +16,5 @@ mod recording;
 pub use config::{Part, ReplayParams, Starts, TakenLiquidity};
 pub use flow::ReplayFlow;
 pub(crate) use history::WINDOW;
-pub use history::{FeedLevel, History, HistoryError};
+pub use history::{BookBefore, FeedLevel, History, HistoryError};
 pub use queue::{QueueEstimate, QueueState};

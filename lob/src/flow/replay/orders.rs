@@ -3,9 +3,10 @@
 use hashbrown::HashMap;
 
 use super::flow::{Stage, reaches};
+use super::history::becomes_stale;
 use crate::data::market::{Kind, MarketEvent, apply};
 use crate::sim::CROWD;
-use crate::{Amendment, FeedOrder, Handle, NewOrder, Price, Quantity, Side, TimeInForce};
+use crate::{Amendment, FeedBook, FeedOrder, Handle, NewOrder, Price, Quantity, Side};
 
 /// The crowd's orders in the market's book, by their numbers in the feed.
 #[derive(Clone, Debug, Default)]
@@ -15,21 +16,17 @@ pub(super) struct Orders {
     numbers: Vec<u64>,
     /// Orders that have fewer lots in the book than in history, and wait to get them.
     waiting: Vec<u64>,
+    /// Messages are missing, or a snapshot is under way: the book stands still.
+    stale: bool,
 }
 
 impl Orders {
-    pub(super) fn begin(&mut self, stage: &mut Stage<'_>) {
+    /// `stale`: messages are missing. The market then begins with the book as it was known last.
+    pub(super) fn begin(&mut self, stale: bool, stage: &mut Stage<'_>) {
         self.handles.clear();
         self.waiting.clear();
-        let mut resting = Vec::new();
-        for side in Side::BOTH {
-            for (price, _) in stage.history.levels(side) {
-                resting.extend(
-                    stage.history.queue(side, price).map(|(number, lots)| (number, side, price, lots)),
-                );
-            }
-        }
-        for (number, side, price, lots) in resting {
+        self.stale = stale;
+        for (number, side, price, lots) in resting(stage.history) {
             if stage.would_cross(side, price) {
                 self.waiting.push(number);
             } else {
@@ -54,10 +51,24 @@ impl Orders {
             stage.agents.follow(stage.market, |_, _| 0.0);
             self.event(event, stage);
         }
-        self.give_back(stage);
+        if !self.stale {
+            self.give_back(stage);
+        }
     }
 
     fn event(&mut self, event: &MarketEvent, stage: &mut Stage<'_>) {
+        if let Some(stale) = becomes_stale(event.kind) {
+            let _ = apply(stage.history, event);
+            if self.stale && !stale {
+                self.take_over(stage);
+            }
+            self.stale = stale;
+            return;
+        }
+        if self.stale {
+            let _ = apply(stage.history, event);
+            return;
+        }
         match event.kind {
             Kind::Add => {
                 if let Some(side) = event.side {
@@ -73,7 +84,9 @@ impl Orders {
                 self.shrink(event.id, stage);
             }
             Kind::Modify => {
-                let Some(before) = stage.history.order(event.id) else { return };
+                let Some(before) = stage.history.order(event.id) else {
+                    return self.event(&MarketEvent { kind: Kind::Add, ..*event }, stage);
+                };
                 let stays = before.price == event.price && event.quantity <= before.quantity;
                 if apply(stage.history, event).is_err() || stays {
                     self.shrink(event.id, stage);
@@ -92,12 +105,12 @@ impl Orders {
                     self.place(event.id, before.side, event.price, crosses, stage);
                 }
             }
-            Kind::Trade if stage.rules.hidden_trades => {
-                if let Some(aggressor) = event.side {
+            Kind::Trade if event.has(MarketEvent::HIDDEN) => {
+                let mut volume = event.quantity.0 as f64;
+                if let Some(aggressor) = event.side.or_else(|| aggressor_at(stage, event.price)) {
                     // What is shown has priority over what is hidden, at the same price too.
                     let (side, price) = (aggressor.opposite(), event.price);
-                    stage.market.count_market_order(aggressor, stage.rules.traded(event.quantity.0 as f64));
-                    let mut volume = event.quantity.0 as f64;
+                    stage.market.count_market_order(aggressor, stage.rules.traded(volume));
                     while volume > 0.0
                         && let Some(index) = stage.agents.position(|order| {
                             order.side == side && (order.price == price || order.better_than(price))
@@ -105,10 +118,10 @@ impl Orders {
                     {
                         volume -= stage.agents.trade(index, volume, stage.rules.multiple, stage.market);
                     }
-                    stage.market.count_traded(stage.rules.traded(volume));
                 }
+                stage.market.count_traded(stage.rules.traded(volume));
             }
-            Kind::SnapshotBegin | Kind::Clear => {
+            Kind::Clear => {
                 let _ = apply(stage.history, event);
                 let numbers = self.handles.keys().copied();
                 let mut gone: Vec<u64> =
@@ -121,6 +134,34 @@ impl Orders {
             }
             _ => {}
         }
+    }
+
+    /// Makes the book that of history, which a snapshot has brought. Orders that are in it as they were keep their places, and so do the agents'
+    /// among them; the others are new.
+    fn take_over(&mut self, stage: &mut Stage<'_>) {
+        let mut known: Vec<(u64, Handle)> =
+            self.handles.iter().map(|(&number, &handle)| (number, handle)).collect();
+        // The order of a hash map is no order.
+        known.sort_unstable_by_key(|&(number, _)| number);
+        for (number, handle) in known {
+            let now = stage.history.order(number).map(|order| (order.side, order.price));
+            let there = stage.market.book().order(handle).map(|order| (order.side, order.price));
+            if now.is_some() && now == there {
+                self.shrink(number, stage);
+            } else {
+                self.withdraw(number, stage);
+            }
+        }
+        let handles = &self.handles;
+        let lacks = |number: u64, lots: Quantity| {
+            let there = handles.get(&number).and_then(|&handle| stage.market.book().order(handle));
+            there.is_none_or(|order| order.visible.0 < stage.rules.scaled(lots.0))
+        };
+        self.waiting = resting(stage.history)
+            .into_iter()
+            .filter(|&(number, _, _, lots)| lacks(number, lots))
+            .map(|(number, ..)| number)
+            .collect();
     }
 
     /// A resting order trades.
@@ -140,14 +181,11 @@ impl Orders {
             return;
         }
         let _ = apply(stage.history, event);
-        if let Some((_, lots)) = self.surplus(number, stage) {
-            let order = NewOrder {
-                time_in_force: TimeInForce::Ioc,
-                ..NewOrder::limit(CROWD, aggressor, before.price, Quantity(lots))
-            };
-            // Refused only for what the engine cannot hold.
-            let _ = stage.market.submit_uncounted(order);
-            stage.agents.look_again();
+        // What agents have taken of it before, the aggressor does not find.
+        if let Some((handle, lots)) = self.surplus(number, stage) {
+            let mut volume = lots as f64 * stage.rules.multiple;
+            self.serve_agents(number, before, &mut volume, stage);
+            stage.market.execute(handle, Quantity(stage.rules.traded(volume)));
         }
         self.forget_ended(number, stage);
     }
@@ -221,7 +259,7 @@ impl Orders {
     fn place(&mut self, number: u64, side: Side, price: Price, crosses: bool, stage: &mut Stage<'_>) {
         let Some(order) = stage.history.order(number) else { return };
         let lots = stage.rules.scaled(order.quantity.0);
-        if crosses && stage.rules.restores() {
+        if crosses {
             // Feeds that show aggressive orders before they trade say next what they met, and agents get theirs then.
             self.waiting.push(number);
             return;
@@ -274,6 +312,31 @@ impl Orders {
             false
         });
         self.waiting = waiting;
+    }
+}
+
+/// History's orders: number, side, price and lots; best price first, first in the queue first.
+fn resting(history: &FeedBook) -> Vec<(u64, Side, Price, Quantity)> {
+    let mut resting = Vec::with_capacity(history.order_count());
+    for side in Side::BOTH {
+        for (price, _) in history.levels(side) {
+            resting.extend(history.queue(side, price).map(|(number, lots)| (number, side, price, lots)));
+        }
+    }
+    resting
+}
+
+/// Who began a trade with a hidden order of which only the price is known: a seller at the best bid or below, a buyer at the best ask or above; in
+/// between, nobody can tell.
+fn aggressor_at(stage: &Stage<'_>, price: Price) -> Option<Side> {
+    let met = |aggressor: Side| {
+        let best = stage.history.best_price(aggressor.opposite());
+        best.is_some_and(|best| reaches(aggressor, price, best))
+    };
+    match (met(Side::Buy), met(Side::Sell)) {
+        (true, false) => Some(Side::Buy),
+        (false, true) => Some(Side::Sell),
+        _ => None,
     }
 }
 

@@ -90,6 +90,12 @@ impl QueueState {
         self.front = if front.is_nan() { after } else { front.min(after) };
     }
 
+    /// The level was made anew and has `there` now: no more than that can be ahead.
+    pub fn cap(&mut self, there: f64) {
+        self.front = self.front.min(there);
+        self.traded = 0.0;
+    }
+
     /// Lots of size `lot` that trading has reached the order with; its queue ahead is then empty.
     pub fn take_reached(&mut self, lot: f64) -> u64 {
         // As hftbacktest does: floats that should be whole lots may miss them by a hair.

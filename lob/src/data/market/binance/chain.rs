@@ -6,8 +6,8 @@
 
 use super::scan::Pair;
 
-/// Levels of updates that wait for a snapshot; beyond it the oldest are given up.
-const HELD_LEVELS: usize = 1 << 22;
+/// Bytes of updates that wait for a snapshot; beyond it the oldest are given up.
+const HELD_BYTES: usize = 64 << 20;
 
 /// The numbers of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,13 @@ pub(super) struct Held {
     pub(super) time: u64,
     pub(super) bids: usize,
     pub(super) levels: Vec<Pair>,
+}
+
+impl Held {
+    /// Memory that it takes: an update without levels takes some too, twice its size where the queue of them has just grown.
+    fn bytes(&self) -> usize {
+        2 * size_of::<Self>() + self.levels.capacity() * size_of::<Pair>()
+    }
 }
 
 /// What to do with an update.
@@ -56,12 +63,12 @@ enum State {
 pub(super) struct Chain {
     state: State,
     pub(super) held: std::collections::VecDeque<Held>,
-    held_levels: usize,
+    held_bytes: usize,
 }
 
 impl Chain {
     pub(super) fn new() -> Self {
-        Self { state: State::Unsynchronised, held: std::collections::VecDeque::new(), held_levels: 0 }
+        Self { state: State::Unsynchronised, held: std::collections::VecDeque::new(), held_bytes: 0 }
     }
 
     /// The number that the book has reached; `None` if there is none or it is stale.
@@ -103,10 +110,10 @@ impl Chain {
 
     /// Keeps an update for the next snapshot. Returns how many had to be given up for it.
     pub(super) fn hold(&mut self, held: Held) -> u64 {
-        self.held_levels += held.levels.len() + 1;
+        self.held_bytes += held.bytes();
         self.held.push_back(held);
         let mut given_up = 0;
-        while self.held_levels > HELD_LEVELS {
+        while self.held_bytes > HELD_BYTES {
             if self.next_held().is_none() {
                 break;
             }
@@ -118,7 +125,7 @@ impl Chain {
     /// The oldest update that waits.
     pub(super) fn next_held(&mut self) -> Option<Held> {
         let held = self.held.pop_front()?;
-        self.held_levels -= held.levels.len() + 1;
+        self.held_bytes -= held.bytes();
         Some(held)
     }
 }
@@ -133,6 +140,15 @@ mod tests {
 
     fn futures(first: u64, last: u64, previous: u64) -> Numbers {
         Numbers { first, last, previous: Some(previous) }
+    }
+
+    #[test]
+    fn updates_without_levels_count_too() {
+        let mut chain = Chain::new();
+        let empty = || Held { numbers: spot(1, 1), time: 0, bids: 0, levels: Vec::new() };
+        let most = HELD_BYTES / (2 * size_of::<Held>());
+        let given_up: u64 = (0..most + 100).map(|_| chain.hold(empty())).sum();
+        assert_eq!((chain.held.len(), given_up), (most, 100));
     }
 
     #[test]

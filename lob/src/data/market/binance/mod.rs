@@ -2,6 +2,7 @@
 //! exchange sent it: depth updates, best bid and ask (`bookTicker`), trades, and snapshots of the depth (REST).
 
 mod chain;
+mod fields;
 mod scan;
 
 use super::lines::Lines;
@@ -10,6 +11,7 @@ use super::step::{Step, StepGuess};
 use super::{Compression, Format, Input, Kind, MarketEvent};
 use crate::{Nanos, Price, Quantity, Side};
 use chain::{Chain, Held, Numbers, Verdict};
+use fields::{Field, Fields};
 use scan::{Message, Pair, ScanError, Steps};
 
 /// Bytes looked at for symbols, tick and lot sizes, and the kind of market.
@@ -18,13 +20,17 @@ const SAMPLE: usize = 2 << 20;
 /// A stamp of this many milliseconds is beyond what nanoseconds in 63 bits hold.
 const MAX_MILLISECONDS: u64 = i64::MAX as u64 / 1_000_000;
 
-const CAUSES: [(&str, &str); 7] = [
+const CAUSES: [(&str, &str); 8] = [
     ("gap", "depth update that does not continue the one before: the book is stale until a snapshot"),
     ("before_snapshot", "depth update that the snapshot contains already: passed over"),
     ("old_update", "depth update with nothing new in it: passed over"),
     ("overlapping_update", "depth update that repeats a part of the one before: applied"),
     ("old_snapshot", "snapshot older than the book: passed over"),
     ("given_up", "depth update that waited for a snapshot with too many others: dropped"),
+    (
+        "no_trade",
+        "trade of no lots, or of another kind than MARKET (`X`): a placeholder, the insurance fund, auto-deleveraging: passed over",
+    ),
     ("no_snapshot", "depth update that waited for a snapshot until the end of the file"),
 ];
 
@@ -36,6 +42,7 @@ enum Mismatch {
     Overlapping,
     OldSnapshot,
     GivenUp,
+    NoTrade,
 }
 
 struct Books {
@@ -210,7 +217,11 @@ impl BinanceReader {
                     });
                 }
             }
-            OwnedKind::Trade { id, buyer_is_maker } => {
+            // The price of such a record is often 0: a sale that every bid would meet.
+            OwnedKind::Trade { of_market, .. } if !of_market || levels[0].1 == 0 => {
+                self.count(Mismatch::NoTrade)
+            }
+            OwnedKind::Trade { id, buyer_is_maker, .. } => {
                 let (price, size) = levels[0];
                 let side = if buyer_is_maker { Side::Sell } else { Side::Buy };
                 events.push(MarketEvent {
@@ -337,7 +348,7 @@ struct Owned {
 
 enum OwnedKind {
     Best { id: u64 },
-    Trade { id: u64, buyer_is_maker: bool },
+    Trade { id: u64, buyer_is_maker: bool, of_market: bool },
     Depth { numbers: Numbers, bids: usize },
     Snapshot { id: u64, bids: usize },
 }
@@ -356,10 +367,10 @@ impl Owned {
             Message::Best { symbol, time, id } => {
                 Self { instrument: index(symbol), time, kind: OwnedKind::Best { id } }
             }
-            Message::Trade { symbol, time, id, buyer_is_maker } => Self {
+            Message::Trade { symbol, time, id, buyer_is_maker, of_market } => Self {
                 instrument: index(symbol),
                 time: Some(time),
-                kind: OwnedKind::Trade { id, buyer_is_maker },
+                kind: OwnedKind::Trade { id, buyer_is_maker, of_market },
             },
             Message::Snapshot { time, id, bids } => {
                 Self { instrument: 0, time, kind: OwnedKind::Snapshot { id, bids } }
@@ -401,18 +412,14 @@ impl Sample {
 
 /// The symbols of the first lines, and whether they are of futures.
 fn samples(head: &[u8]) -> (Vec<Sample>, bool) {
-    use serde_json::Value;
-
     let mut samples: Vec<Sample> = Vec::new();
     let mut futures = false;
     // The last line may be cut.
     let whole = head.iter().rposition(|&byte| byte == b'\n').map_or(head, |end| &head[..end]);
     for line in whole.split(|&byte| byte == b'\n') {
         let Some(space) = line.iter().position(|&byte| byte == b' ') else { continue };
-        let Ok(value) = serde_json::from_slice::<Value>(&line[space + 1..]) else { continue };
-        let data = value.get("data").unwrap_or(&value);
-        let symbol = data.get("s").and_then(Value::as_str);
-        let at = match symbol {
+        let Ok(data) = Fields::parse(&line[space + 1..]) else { continue };
+        let at = match data.symbol.text() {
             Some(symbol) => match samples.iter().position(|sample| sample.symbol == symbol) {
                 Some(at) => at,
                 None if samples.len() < usize::from(u16::MAX) => {
@@ -426,18 +433,20 @@ fn samples(head: &[u8]) -> (Vec<Sample>, bool) {
             None => continue,
         };
         let sample = &mut samples[at];
-        let mut see = |price: Option<&Value>, size: Option<&Value>| {
-            price.and_then(Value::as_str).into_iter().for_each(|text| sample.prices.see(text.as_bytes()));
-            size.and_then(Value::as_str).into_iter().for_each(|text| sample.sizes.see(text.as_bytes()));
+        let see = |guess: &mut StepGuess, field: &Field| {
+            field.text().into_iter().for_each(|text| guess.see(text.as_bytes()));
         };
-        futures |= data.get("pu").is_some() || data.get("X").is_some();
-        see(data.get("p"), data.get("q"));
-        see(data.get("b"), data.get("B"));
-        see(data.get("a"), data.get("A"));
-        for key in ["b", "a", "bids", "asks"] {
-            for pair in data.get(key).and_then(Value::as_array).into_iter().flatten() {
-                see(pair.get(0), pair.get(1));
-            }
+        futures |= data.previous.is_there() || data.of.is_there();
+        for (price, size) in
+            [(&data.price, &data.size), (&data.bid, &data.bid_size), (&data.ask, &data.ask_size)]
+        {
+            see(&mut sample.prices, price);
+            see(&mut sample.sizes, size);
+        }
+        for (price, size) in [&data.bid, &data.ask, &data.bids, &data.asks].into_iter().flat_map(Field::pairs)
+        {
+            sample.prices.see(price.as_bytes());
+            sample.sizes.see(size.as_bytes());
         }
     }
     (samples, futures)

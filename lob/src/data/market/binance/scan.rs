@@ -1,15 +1,38 @@
 //! One line: a stamp and a message. A scanner for the exact shapes that Binance sends; any other shape of the same content goes through
 //! a general JSON parser and is brought into that shape first.
 
+use super::fields::{Field, Fields};
 use crate::data::market::step::{NumberError, Step};
 
 /// A message. Its levels are in the buffer that was passed to [`message`]: bids first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Message<'a> {
-    Depth { symbol: &'a [u8], time: u64, first: u64, last: u64, previous: Option<u64>, bids: usize },
-    Best { symbol: &'a [u8], time: Option<u64>, id: u64 },
-    Trade { symbol: &'a [u8], time: u64, id: u64, buyer_is_maker: bool },
-    Snapshot { time: Option<u64>, id: u64, bids: usize },
+    Depth {
+        symbol: &'a [u8],
+        time: u64,
+        first: u64,
+        last: u64,
+        previous: Option<u64>,
+        bids: usize,
+    },
+    Best {
+        symbol: &'a [u8],
+        time: Option<u64>,
+        id: u64,
+    },
+    /// `of_market`: two orders of the market met. USD-M futures say so (`X`), and also print what is no such trade.
+    Trade {
+        symbol: &'a [u8],
+        time: u64,
+        id: u64,
+        buyer_is_maker: bool,
+        of_market: bool,
+    },
+    Snapshot {
+        time: Option<u64>,
+        id: u64,
+        bids: usize,
+    },
 }
 
 /// A price in ticks and a size in lots.
@@ -261,8 +284,9 @@ fn trade<'a>(
     let id = at.integer()?;
     at.eat(b",\"p\":\"")?;
     levels.push(at.pair(b",\"q\":\"", steps)?);
+    let mut of_market = true;
     if at.maybe(b",\"X\":\"") {
-        at.text()?;
+        of_market = at.text()? == b"MARKET";
     } else if at.maybe(b",\"T\":") {
         time = at.integer()?;
     }
@@ -274,7 +298,7 @@ fn trade<'a>(
     if at.maybe(b",\"M\":") && !at.maybe(b"true") {
         at.eat(b"false")?;
     }
-    Ok(Message::Trade { symbol, time, id, buyer_is_maker })
+    Ok(Message::Trade { symbol, time, id, buyer_is_maker, of_market })
 }
 
 /// The same message in the exact shape; `Ok(false)` if it is sound JSON but of no kind that matters to a book.
@@ -285,100 +309,98 @@ fn trade<'a>(
 pub(super) fn reshape(json: &[u8], out: &mut Vec<u8>) -> Result<bool, String> {
     use std::io::Write;
 
-    use serde_json::Value;
-
     out.clear();
-    let value: Value = serde_json::from_slice(json).map_err(|error| format!("no JSON: {error}"))?;
-    let data = value.get("data").unwrap_or(&value);
-    let integer = |key: &str| {
-        let number = data.get(key).and_then(Value::as_u64);
-        number.ok_or_else(|| format!("field `{key}` is missing or no integer"))
+    let fields = Fields::parse(json).map_err(|error| format!("no JSON: {error}"))?;
+    let integer = |key: &str, field: &Field| match field {
+        Field::Integer(number) => Ok(*number),
+        _ => Err(format!("field `{key}` is missing or no integer")),
     };
-    let text = |key: &str| {
-        let text = data.get(key).and_then(Value::as_str).filter(|text| !text.contains(['"', '\\']));
-        text.ok_or_else(|| format!("field `{key}` is missing or no text"))
+    let text = |key: &str, field: &'_ Field| match field {
+        Field::Text(text) => Ok(text.clone()),
+        _ => Err(format!("field `{key}` is missing or no text")),
     };
-    let flag = |key: &str| {
-        data.get(key)
-            .and_then(Value::as_bool)
-            .ok_or_else(|| format!("field `{key}` is missing or no boolean"))
+    let levels = |key: &str, field: &Field| match field {
+        Field::Levels(levels) => Ok(format!("[{levels}]")),
+        _ => Err(format!("field `{key}` is no list of [price, size]")),
     };
-    let optional = |key: &str| data.get(key).and_then(Value::as_u64);
-    let levels = |key: &str| -> Result<String, String> {
-        let bad = || format!("field `{key}` is no list of [price, size]");
-        let list = data.get(key).and_then(Value::as_array).ok_or_else(bad)?;
-        let pairs: Option<Vec<String>> = (list.iter())
-            .map(|pair| {
-                let pair = pair.as_array().filter(|pair| pair.len() >= 2)?;
-                let number = |value: &Value| {
-                    value.as_str().filter(|text| !text.contains(['"', '\\'])).map(str::to_owned)
-                };
-                Some(format!("[\"{}\",\"{}\"]", number(&pair[0])?, number(&pair[1])?))
-            })
-            .collect();
-        Ok(format!("[{}]", pairs.ok_or_else(bad)?.join(",")))
+    let optional = |key: &str, field: &Field| match field {
+        Field::Integer(number) => format!(",\"{key}\":{number}"),
+        _ => String::new(),
     };
     // Writing to a vector cannot fail, here and below.
     let write = |out: &mut Vec<u8>, arguments: std::fmt::Arguments<'_>| {
         let _ = out.write_fmt(arguments);
     };
-    let kind = data.get("e").and_then(Value::as_str);
-    let stamps = |first: &str| -> Result<String, String> {
-        let event = integer(first)?;
-        Ok(optional("T").map_or_else(|| format!("{event}"), |time| format!("{event},\"T\":{time}")))
+    let stamps =
+        || integer("E", &fields.event_time).map(|event| format!("{event}{}", optional("T", &fields.time)));
+    let kind = match &fields.kind {
+        Field::Text(kind) => Some(kind.as_str()),
+        _ => None,
     };
     match kind {
-        Some("depthUpdate") => {
-            let previous = optional("pu").map(|id| format!(",\"pu\":{id}")).unwrap_or_default();
+        Some("depthUpdate") => write(
+            out,
+            format_args!(
+                "{{\"stream\":\"\",\"data\":{{\"e\":\"depthUpdate\",\"E\":{},\"s\":\"{}\",\"U\":{},\"u\":{}{},\"b\":{},\"a\":{}}}}}",
+                stamps()?,
+                text("s", &fields.symbol)?,
+                integer("U", &fields.first)?,
+                integer("u", &fields.last)?,
+                optional("pu", &fields.previous),
+                levels("b", &fields.bid)?,
+                levels("a", &fields.ask)?
+            ),
+        ),
+        Some("trade") => {
+            let of = match &fields.of {
+                Field::Text(of) => format!(",\"X\":\"{of}\""),
+                _ => String::new(),
+            };
+            let Field::Flag(buyer_is_maker) = fields.buyer_is_maker else {
+                return Err("field `m` is missing or no boolean".to_owned());
+            };
             write(
                 out,
                 format_args!(
-                    "{{\"stream\":\"\",\"data\":{{\"e\":\"depthUpdate\",\"E\":{},\"s\":\"{}\",\"U\":{},\"u\":{}{previous},\"b\":{},\"a\":{}}}}}",
-                    stamps("E")?,
-                    text("s")?,
-                    integer("U")?,
-                    integer("u")?,
-                    levels("b")?,
-                    levels("a")?
+                    "{{\"stream\":\"\",\"data\":{{\"e\":\"trade\",\"E\":{},\"s\":\"{}\",\"t\":{},\"p\":\"{}\",\"q\":\"{}\"{of},\"m\":{buyer_is_maker}}}}}",
+                    stamps()?,
+                    text("s", &fields.symbol)?,
+                    integer("t", &fields.trade)?,
+                    text("p", &fields.price)?,
+                    text("q", &fields.size)?,
                 ),
             );
         }
-        Some("trade") => write(
-            out,
-            format_args!(
-                "{{\"stream\":\"\",\"data\":{{\"e\":\"trade\",\"E\":{},\"s\":\"{}\",\"t\":{},\"p\":\"{}\",\"q\":\"{}\",\"m\":{}}}}}",
-                stamps("E")?,
-                text("s")?,
-                integer("t")?,
-                text("p")?,
-                text("q")?,
-                flag("m")?
-            ),
-        ),
-        Some("bookTicker") | None if data.get("B").is_some() => {
-            let times = optional("T").map(|time| format!(",\"T\":{time},\"E\":{time}")).unwrap_or_default();
+        Some("bookTicker") | None if fields.bid_size.is_there() => {
+            let times = match fields.time {
+                Field::Integer(time) => format!(",\"T\":{time},\"E\":{time}"),
+                _ => String::new(),
+            };
             write(
                 out,
                 format_args!(
                     "{{\"stream\":\"\",\"data\":{{\"e\":\"bookTicker\",\"u\":{},\"s\":\"{}\",\"b\":\"{}\",\"B\":\"{}\",\"a\":\"{}\",\"A\":\"{}\"{times}}}}}",
-                    integer("u")?,
-                    text("s")?,
-                    text("b")?,
-                    text("B")?,
-                    text("a")?,
-                    text("A")?
+                    integer("u", &fields.last)?,
+                    text("s", &fields.symbol)?,
+                    text("b", &fields.bid)?,
+                    text("B", &fields.bid_size)?,
+                    text("a", &fields.ask)?,
+                    text("A", &fields.ask_size)?
                 ),
             );
         }
-        _ if data.get("lastUpdateId").is_some() => {
-            let times = optional("T").map(|time| format!(",\"E\":{time},\"T\":{time}")).unwrap_or_default();
+        _ if fields.snapshot.is_there() => {
+            let times = match fields.time {
+                Field::Integer(time) => format!(",\"E\":{time},\"T\":{time}"),
+                _ => String::new(),
+            };
             write(
                 out,
                 format_args!(
                     "{{\"lastUpdateId\":{}{times},\"bids\":{},\"asks\":{}}}",
-                    integer("lastUpdateId")?,
-                    levels("bids")?,
-                    levels("asks")?
+                    integer("lastUpdateId", &fields.snapshot)?,
+                    levels("bids", &fields.bids)?,
+                    levels("asks", &fields.asks)?
                 ),
             );
         }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use hashbrown::HashMap;
 use npyz::NpyHeader;
 use zip::{CompressionMethod, ZipArchive};
 
@@ -16,6 +17,9 @@ use crate::data::market::step::{Step, StepGuess};
 use crate::data::market::{Compression, Format, Input, Kind, MarketEvent};
 use crate::data::{NpzFile, NpzProblem};
 use crate::{Nanos, Price, Quantity, Side};
+
+/// Orders whose fills are remembered at a time.
+const MOST_FILLS: usize = 1 << 16;
 
 /// Records looked at to infer tick and lot size.
 const SAMPLE: usize = 20_000;
@@ -33,6 +37,8 @@ pub struct HftReader {
     compressed: bool,
     /// The event before, whose end of message the next record decides; of records of others only.
     waiting: Option<MarketEvent>,
+    /// Lots of orders that fills have announced, and whose removal from the book is still to come; of records of others only.
+    fills: HashMap<u64, u64>,
 }
 
 /// Reads an entry of an archive and checks its length and checksum at its end.
@@ -129,6 +135,7 @@ impl HftReader {
             tally: Tally::default(),
             compressed: deflated,
             waiting: None,
+            fills: HashMap::new(),
         })
     }
 
@@ -152,6 +159,16 @@ impl HftReader {
         };
         input.consume(start);
         Ok(records)
+    }
+
+    /// A cancellation takes lots out: as an execution, if a fill has announced it. The whole of an order only where it says no number.
+    fn taken_out(&mut self, id: u64, lots: u64) -> Kind {
+        let Some(announced) = self.fills.get_mut(&id) else { return Kind::Reduce };
+        *announced = announced.saturating_sub(lots);
+        if *announced == 0 {
+            self.fills.remove(&id);
+        }
+        Kind::Execute
     }
 
     fn damaged(&mut self, reason: String) -> Result<(), ReadError> {
@@ -197,7 +214,9 @@ impl HftReader {
         } else {
             match ev & 0xff {
                 code::DEPTH => Kind::Level,
-                code::TRADE | code::FILL => Kind::Trade,
+                code::TRADE => Kind::Trade,
+                // Announces what a cancellation behind it takes out.
+                code::FILL => Kind::Unchanged,
                 code::DEPTH_CLEAR => Kind::Clear,
                 code::DEPTH_SNAPSHOT => {
                     event.flags = MarketEvent::SNAPSHOT;
@@ -214,9 +233,14 @@ impl HftReader {
             }
         };
         event.kind = kind;
-        // A clearing of everything has no price, and an order's end need not have one.
+        // A clearing of everything has no price, and an order's end and its announcement need not have one.
         let unbounded = matches!(kind, Kind::Clear) && side.is_none();
-        if !unbounded && (ours || kind != Kind::Delete) {
+        let of_order = !ours && matches!(kind, Kind::Delete | Kind::Unchanged);
+        if of_order {
+            event.price = number("px", price, instrument.tick).map_or(Price(0), Price);
+            let lots = number("qty", quantity, instrument.lot).ok().and_then(|lots| u64::try_from(lots).ok());
+            event.quantity = Quantity(lots.unwrap_or(0));
+        } else if !unbounded {
             event.price = Price(number("px", price, instrument.tick)?);
             let lots = number("qty", quantity, instrument.lot)?;
             event.quantity = Quantity(
@@ -241,9 +265,20 @@ impl HftReader {
         if kind == Kind::Clear && side.is_some() {
             event.flags |= MarketEvent::BOUNDED;
         }
-        if ev & 0xff == code::FILL {
-            // The package names the side of the resting order.
-            event.side = side.map(Side::opposite);
+        if kind == Kind::Trade && event.quantity.is_zero() {
+            // A placeholder of the feed.
+            self.tally.ignored += 1;
+            return Ok(());
+        }
+        match ev & 0xff {
+            code::FILL if self.fills.len() < MOST_FILLS => {
+                let announced = self.fills.entry(id).or_default();
+                *announced = announced.saturating_add(event.quantity.0);
+            }
+            code::CANCEL_ORDER if !event.quantity.is_zero() => {
+                event.kind = self.taken_out(id, event.quantity.0)
+            }
+            _ => {}
         }
         // Records with the same stamps are one message.
         if let Some(mut before) = self.waiting.replace(event) {
