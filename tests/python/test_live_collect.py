@@ -349,6 +349,16 @@ def quote(number: int) -> str:
     return QUOTE.replace('"u":1', f'"u":{number}')
 
 
+def test_messages_keep_their_order_around_the_first_stamp() -> None:
+    rows = Rows()
+    collector = Collector(Settings(), rows)
+    for frame in (quote(1), trade(1, BEGIN), quote(2), quote(3), trade(2, BEGIN + 100), quote(4)):
+        collector.frame(frame)
+    assert [(tick.kind, tick.last_id) for tick in rows.ticks_of_it] == [
+        *(("best", 1), ("trade", 1), ("best", 2), ("best", 3), ("trade", 2), ("best", 4))
+    ]
+
+
 def test_a_stream_without_stamps_goes_by_the_local_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lobgym.live.collector._MOST_UNSTAMPED", 50)
     now = [BEGIN * 10**6]
