@@ -186,6 +186,23 @@ def test_a_snapshot_that_hangs_does_not_keep_a_collection(tmp_path: Path, monkey
     left[0].join(60)
 
 
+def test_a_snapshot_that_comes_with_the_end_does_not_keep_a_collection(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lobgym.live import session
+
+    monkeypatch.setattr(session, "fetch", lambda url: "{}")
+
+    async def act() -> None:
+        fetching = asyncio.create_task(session._fetch("http://x"))
+        await asyncio.sleep(0)
+        # The answer is there, and the task has not been told when it is cancelled.
+        time.sleep(0.5)
+        asyncio.get_running_loop().call_soon(lambda: asyncio.get_running_loop().call_soon(fetching.cancel))
+        await asyncio.wait({fetching})
+        assert fetching.cancelled()
+
+    asyncio.run(act())
+
+
 def test_who_wants_to_be_left_alone_is(tmp_path: Path) -> None:
     done, asked = collected(
         tmp_path / "ticks.duckdb", lambda handler, _: say(handler, b"slow down", 429, Retry_After="3600")

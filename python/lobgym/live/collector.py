@@ -69,7 +69,8 @@ class Collector:
         #: The exchange's clock, 0: not known yet; whether it is the local one, as no message has a stamp.
         self._time_ns, self._local = 0, False
         self._stamps = Stamps()
-        self._unstamped: list[tuple[Event, int]] = []
+        #: Messages without a stamp, when they came, and in which frame.
+        self._unstamped: list[tuple[Event, int, int]] = []
         #: Since when messages wait for a clock.
         self._waiting_since: float | None = None
         #: The number of the latest depth update.
@@ -120,7 +121,17 @@ class Collector:
         if refused is not None:
             self._refuse(refused, event.exchange_ms)
         for each in believed:
-            self._take(each.event, each.received_ns)
+            self._take_held(each)
+
+    def _take_held(self, message: Held) -> None:
+        """Takes a message that waited for another; what came since without a stamp comes behind it."""
+        waiting = self._unstamped
+        self._unstamped = [each for each in waiting if each[2] < message.frame]
+        since = waiting[len(self._unstamped) :]
+        self._take(message.event, message.received_ns)
+        self._unstamped += since
+        if self._time_ns:
+            self._place_unstamped()
 
     def _refuse(self, message: Held, next_ms: int | None = None) -> None:
         """Notes a stamp that cannot be, by the message behind it, or before it at the end."""
@@ -152,7 +163,7 @@ class Collector:
             self._time_ns = max(self._time_ns, received_ns)
         elif not self._time_ns:
             # Nothing has said yet what time it is at the exchange.
-            self._unstamped.append((event, received_ns))
+            self._unstamped.append((event, received_ns, self._frames))
             if len(self._unstamped) >= _MOST_UNSTAMPED:
                 self._start_clock()
             return
@@ -161,7 +172,7 @@ class Collector:
     def _place_unstamped(self) -> None:
         """Gives their places to messages that came before the first stamp."""
         waiting, self._unstamped = self._unstamped, []
-        for event, received_ns in waiting:
+        for event, received_ns, _ in waiting:
             if self._local:
                 self._time_ns = max(self._time_ns, received_ns)
             self._place(event, received_ns)
@@ -173,7 +184,7 @@ class Collector:
         if refused is not None:
             self._refuse(refused)
         if believed is not None:
-            self._take(believed.event, believed.received_ns)
+            self._take_held(believed)
         if not self._time_ns and self._unstamped:
             self._local = True
             self._place_unstamped()

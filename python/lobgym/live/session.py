@@ -42,9 +42,14 @@ class _Connect(connect):
 async def _fetch(url: str) -> str:
     """The text at a URL."""
     worker = Worker("lobgym-snapshot")
+    answer = worker.submit(functools.partial(fetch, url))
     try:
-        return await asyncio.wait_for(worker.submit(functools.partial(fetch, url)), _FETCH_SECONDS)
+        # Not `wait_for`, which up to Python 3.11 swallows a cancellation that comes together with the answer.
+        if not (await asyncio.wait({answer}, timeout=_FETCH_SECONDS))[0]:
+            raise asyncio.TimeoutError(f"no answer in {_FETCH_SECONDS:g} s")
+        return answer.result()
     finally:
+        answer.cancel()
         worker.close()
 
 

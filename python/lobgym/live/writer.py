@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import time
 from collections import deque
@@ -97,8 +96,12 @@ class Writer:
             if self._failing_since is not None:
                 raise self._given_up("the buffer is full")
             self._drained.clear()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._drained.wait(), 0.5)
+            drained = asyncio.ensure_future(self._drained.wait())
+            try:
+                # Not `wait_for`, which up to Python 3.11 swallows a cancellation that comes together with what it waits for.
+                await asyncio.wait({drained}, timeout=0.5)
+            finally:
+                drained.cancel()
 
     @property
     def full(self) -> bool:
