@@ -89,7 +89,8 @@ def test_spot_does_what_its_page_says() -> None:
         traded, price = 0.0, 0.0
         if action == 1:
             value = min(0.4 * equity, equity - units * close)
-            price = bars["open"][at + 1] + half[at]
+            # Half a spread away, and not below both of the quotes around the bar.
+            price = max(bars["open"][at + 1] + half[at], min(bars["ask"][at : at + 2]))
             # At most what there is money for.
             traded = min(value / price, cash / (price * (1 + rate)))
             if value <= 0:
@@ -97,7 +98,7 @@ def test_spot_does_what_its_page_says() -> None:
             spent += traded * price * (1 + rate)
             cash -= traded * price * (1 + rate)
         elif action == 2 and units > 0:
-            price = bars["open"][at + 1] - half[at]
+            price = min(bars["open"][at + 1] - half[at], max(bars["bid"][at : at + 2]))
             traded = -units
             realised += units * price * (1 - rate) - spent
             cash += units * price * (1 - rate)

@@ -37,7 +37,8 @@ enum Source {
 /// One asset, bought, held and sold.
 ///
 /// A step: an action becomes an order, the order is filled, a bar passes, the position is valued at its close. On a **file of bars** (`bars`) the
-/// order is decided after a bar's close and filled at the next bar's open, half a spread away (that of the quote before), with fees and an impact model; in
+/// order is decided after a bar's close and filled at the next bar's open, half a spread away (that of the quote before) and no better than both
+/// quotes around that bar, or at the last quote where nobody trades in it; with fees and an impact model; in
 /// a **book** it takes what rests there, at once or with the market's latency. Nothing of a bar is seen before it has closed. Features are
 /// normalised by what the training part of the file has.
 ///
