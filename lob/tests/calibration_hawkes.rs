@@ -138,7 +138,7 @@ fn a_profile_that_is_given_leaves_the_parameters_alone() {
     let with = fit(&times, &profile);
     for (name, value, error, truth) in all(&with, &params) {
         if let Some(error) = error {
-            assert!((value - truth).abs() < 3.5 * error, "{name}: {value} +- {error} for {truth}");
+            assert!((value - truth).abs() < 3.0 * error, "{name}: {value} +- {error} for {truth}");
         }
     }
     let without = fit(&times, &Profile::Flat);
@@ -216,7 +216,7 @@ fn a_whole_flow_comes_back_from_its_market() {
     let z = |value: f64, error: f64, truth: f64| (value - truth) / error;
     for (name, value, error, truth) in all(&found.times, &truth) {
         let Some(error) = error else { continue };
-        assert!(z(value, error, truth).abs() < 3.5, "{name}: {value} +- {error} for {truth}");
+        assert!(z(value, error, truth).abs() < 3.0, "{name}: {value} +- {error} for {truth}");
     }
     // Distances: normalised weights. Rare ones are too few for a normal error.
     let lists = [
@@ -231,7 +231,7 @@ fn a_whole_flow_comes_back_from_its_market() {
         let errors = &found.errors[&format!("hawkes.{name}")];
         for (k, (&value, &error)) in found_list.iter().zip(errors).enumerate().take(11) {
             let z = z(value, error, truth[k] / total);
-            assert!(z.abs() < 3.5, "{name}[{k}]: {value} +- {error} for {}", truth[k] / total);
+            assert!(z.abs() < 3.0, "{name}[{k}]: {value} +- {error} for {}", truth[k] / total);
             squares.push(z * z);
         }
     }
