@@ -22,9 +22,10 @@ def run(imports: str) -> tuple[float, set[str]]:
     return float(seconds), set(modules.split())
 
 
-def test_import_takes_less_than_a_third_of_a_second() -> None:
-    # Processor time, and the best of a few: what else the machine does is not our concern.
-    assert min(run("import lobgym")[0] for _ in range(5)) < 0.3
+def test_import_costs_little_beside_what_it_needs() -> None:
+    # Processor time, the best of a few, beside NumPy and Gymnasium in the same minute: what else the machine does is not our concern.
+    ours, theirs = (min(run(f"import {names}")[0] for _ in range(5)) for names in ("lobgym", "numpy, gymnasium"))
+    assert ours < 2 * theirs
 
 
 def test_import_needs_numpy_and_gymnasium_and_nothing_else() -> None:
